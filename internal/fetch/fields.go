@@ -1,0 +1,34 @@
+package fetch
+
+import "strings"
+
+// https://fetch.spec.whatwg.org/#forbidden-request-header, in lower case.
+var forbiddenRequestFields = set(
+	"accept-charset", "accept-encoding", "access-control-request-headers",
+	"access-control-request-method", "access-control-request-private-network",
+	"connection", "content-length", "cookie", "cookie2", "date", "dnt", "expect",
+	"host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer",
+	"transfer-encoding", "upgrade", "via",
+)
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}
+
+// IsForbiddenRequestField reports whether name is that of a field that no page
+// can set (https://fetch.spec.whatwg.org/#forbidden-request-header), in any case.
+func IsForbiddenRequestField(name string) bool {
+	name = strings.ToLower(name)
+	return forbiddenRequestFields[name] || strings.HasPrefix(name, "proxy-") || strings.HasPrefix(name, "sec-")
+}
+
+// IsForbiddenResponseField reports whether name is that of a field that no page
+// can read (https://fetch.spec.whatwg.org/#forbidden-response-header-name), in any
+// case.
+func IsForbiddenResponseField(name string) bool {
+	return strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2")
+}

@@ -1,0 +1,23 @@
+// Package fetch holds what the CORS protocol of the Fetch standard
+// (https://fetch.spec.whatwg.org/#http-cors-protocol) says about methods and
+// header fields.
+package fetch
+
+// Names of header fields, in canonical form.
+const (
+	Origin            = "Origin"
+	RequestMethod     = "Access-Control-Request-Method"
+	RequestHeaders    = "Access-Control-Request-Headers"
+	AllowOrigin       = "Access-Control-Allow-Origin"
+	AllowCredentials  = "Access-Control-Allow-Credentials"
+	AllowMethods      = "Access-Control-Allow-Methods"
+	AllowHeaders      = "Access-Control-Allow-Headers"
+	ExposeHeaders     = "Access-Control-Expose-Headers"
+	MaxAge            = "Access-Control-Max-Age"
+	TimingAllowOrigin = "Timing-Allow-Origin"
+	Vary              = "Vary"
+	SecFetchSite      = "Sec-Fetch-Site"
+
+	// ResponsePrefix begins the name of every CORS response field.
+	ResponsePrefix = "Access-Control-"
+)
