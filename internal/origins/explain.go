@@ -1,0 +1,206 @@
+package origins
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// explain returns the error about s, which is no pattern: why, and what to write
+// instead, if that can be told.
+func explain(s string) error {
+	reason := fault(s)
+	if correction, ok := correct(s); ok {
+		return fmt.Errorf("origin %q %s: write %q", s, reason, correction)
+	}
+	return fmt.Errorf("origin %q %s", s, reason)
+}
+
+// fault returns what is wrong with s, in words: the first thing that a reader
+// would point at.
+func fault(s string) string {
+	const advice = ": write origins such as https://app.example.com"
+	switch {
+	case s == "":
+		return "is empty" + advice
+	case s == "*" || s == Null:
+		return "stands for itself and is no pattern"
+	case strings.ContainsFunc(s, isSeparator):
+		return "is a list: write each origin by itself: " + strings.Join(strings.FieldsFunc(s, isSeparator), " ")
+	case strings.ContainsAny(s, "{}"):
+		return "has a placeholder where none is replaced"
+	case strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }):
+		return "has a character that no origin has" + advice
+	}
+	scheme, rest, ok := strings.Cut(s, "://")
+	switch {
+	case !ok:
+		return "has no scheme, and browsers send one"
+	case strings.EqualFold(scheme, "file"):
+		return "is a file's, whose pages have the origin null"
+	case strings.Contains(scheme, "*"):
+		return "has a wildcard for the scheme: write the scheme, and one origin for each"
+	case scanScheme(strings.ToLower(scheme)) != len(scheme) || scheme == "":
+		return "has a malformed scheme" + advice
+	}
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
+		authority = rest[:i]
+		if rest[i:] == "/" {
+			return "has a trailing slash, and browsers send none"
+		}
+		return "has a path, and browsers send none"
+	}
+	if strings.Contains(authority, "@") {
+		return "has user information, and browsers send none"
+	}
+	host, port := splitPort(authority)
+	switch {
+	case host == "":
+		return "has no host" + advice
+	case host == "*" && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):
+		return "allows every host: write * to allow every origin, or https://*.example.com for the subdomains of a host"
+	case strings.Contains(strings.TrimPrefix(host, "*."), "*"):
+		return "has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com"
+	case strings.HasPrefix(host, "*.") && isIP(host[2:]):
+		return "has a wildcard before an IP address, which has no subdomains"
+	case port != "" && port != "*" && strings.Contains(port, "*"):
+		return "has a misplaced *, which stands for a whole port: write :*"
+	case strings.Contains(host, "%"):
+		return "has percent-encoding in the host, and browsers send none"
+	case strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }):
+		return "has characters beyond ASCII in the host, which browsers send in Punycode"
+	case strings.HasSuffix(host, "."):
+		return "has a trailing dot, which makes it another origin than without"
+	case s != strings.ToLower(s):
+		return "has upper-case letters, and browsers send lower case"
+	case strings.HasSuffix(authority, ":"):
+		return "has an empty port, and browsers send none"
+	case port != "" && port != "*" && !validPort(":"+port, ""):
+		return "has a port that is no number from 1 to 65535 without leading zeros"
+	case port != "" && port != "*" && !validPort(":"+port, scheme):
+		return "has the default port of its scheme, and browsers leave it out"
+	case strings.HasPrefix(host, "[") || isIP(host):
+		return "has an IP address that is not spelled as browsers spell it"
+	case len(host) > maxHost-len("*."):
+		return "has a host that is too long"
+	}
+	return "has a malformed host" + advice
+}
+
+func isSeparator(c rune) bool { return c == ',' || c == ';' || c == ' ' || c == '\t' }
+
+// correct returns the pattern that was probably meant by s, spelled as browsers
+// send it.
+func correct(s string) (string, bool) {
+	if strings.ContainsAny(s, "{}, \t;\\%") || s == "" {
+		return "", false
+	}
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, rest = "https", s
+		if host, _, _ := strings.Cut(s, ":"); isLoopback(strings.ToLower(host)) || strings.HasPrefix(s, "[::1]") {
+			scheme = "http" // a server for development
+		}
+	}
+	scheme = strings.ToLower(scheme)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	host, port := splitPort(rest)
+	host, err := canonicalHost(host)
+	if err != nil {
+		return "", false
+	}
+	if n, err := strconv.Atoi(port); err == nil {
+		if port = strconv.Itoa(n); n == defaultPort(scheme) {
+			port = ""
+		}
+	}
+	correction := scheme + "://" + host
+	if port != "" {
+		correction += ":" + port
+	}
+	_, ok = parsePattern(correction)
+	return correction, ok
+}
+
+// canonicalHost returns host as browsers serialize it, after a wildcard.
+func canonicalHost(host string) (string, error) {
+	if literal, ok := strings.CutPrefix(host, "["); ok {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(literal, "]"))
+		if err != nil || !addr.Is6() || addr.Zone() != "" {
+			return "", errors.New("no IPv6 address")
+		}
+		return "[" + string(appendIPv6(nil, addr)) + "]", nil
+	}
+	host, wildcard := strings.CutPrefix(host, "*.")
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, c := range host {
+		if c >= 0x80 {
+			ascii, err := idna.Lookup.ToASCII(host)
+			if err != nil {
+				return "", err
+			}
+			host = ascii
+			break
+		}
+	}
+	if addr, ok := parseIPv4(host); ok {
+		host = addr
+	}
+	if wildcard {
+		host = "*." + host
+	}
+	return host, nil
+}
+
+// splitPort cuts an authority into host and port, "" if there is none.
+func splitPort(authority string) (host, port string) {
+	i := strings.LastIndexByte(authority, ':')
+	if i < 0 || strings.IndexByte(authority[i:], ']') >= 0 {
+		return authority, ""
+	}
+	return authority[:i], authority[i+1:]
+}
+
+func isIP(host string) bool {
+	_, ok := parseIPv4(host)
+	return ok || strings.HasPrefix(host, "[")
+}
+
+// parseIPv4 returns the dotted quad that browsers make of host, which may have
+// fewer parts, and octal or hexadecimal ones
+// (https://url.spec.whatwg.org/#concept-ipv4-parser).
+func parseIPv4(host string) (string, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return "", false
+	}
+	var addr uint64
+	for i, part := range parts {
+		base, digits := 10, part
+		switch {
+		case strings.HasPrefix(part, "0x"):
+			base, digits = 16, part[2:]
+		case len(part) > 1 && part[0] == '0':
+			base, digits = 8, part[1:]
+		}
+		n, err := strconv.ParseUint(digits, base, 32)
+		last := i == len(parts)-1
+		if err != nil || !last && n > 255 || last && n >= 1<<(8*(5-len(parts))) {
+			return "", false
+		}
+		if last {
+			addr = addr<<(8*(5-len(parts))) | n
+		} else {
+			addr = addr<<8 | n
+		}
+	}
+	return netip.AddrFrom4([4]byte{byte(addr >> 24), byte(addr >> 16), byte(addr >> 8), byte(addr)}).String(), true
+}

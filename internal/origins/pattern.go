@@ -1,0 +1,98 @@
+package origins
+
+import (
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// Pattern is an origin as it may be configured: an exact origin, or one with a
+// wildcard for one or more labels at the left of its host, for its port, or for
+// the whole host of an extension's scheme.
+type Pattern struct {
+	s        string
+	scheme   string
+	host     string // without the wildcard
+	port     string // "" for none
+	wildcard bool   // "*." before the host
+	anyPort  bool   // ":*" after it
+	anyHost  bool   // "*" instead of it
+}
+
+// ParsePattern parses a configured origin. It must be spelled as browsers send
+// it; the error says how that would be. "*" and "null" are no patterns: they
+// stand for themselves.
+func ParsePattern(s string) (Pattern, error) {
+	p, ok := parsePattern(s)
+	if !ok {
+		return Pattern{}, explain(s)
+	}
+	return p, nil
+}
+
+func parsePattern(s string) (p Pattern, ok bool) {
+	p.s = s
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return p, false
+	}
+	p.scheme = scheme
+	if rest == "*" {
+		p.anyHost = true
+		o, ok := Parse(scheme + "://a")
+		return p, ok && o.Scheme() == scheme && scheme != "http" && scheme != "https"
+	}
+	rest, p.wildcard = strings.CutPrefix(rest, "*.")
+	rest, p.anyPort = strings.CutSuffix(rest, ":*")
+	o, ok := Parse(scheme + "://" + rest)
+	if !ok || o.Scheme() != scheme {
+		return p, false
+	}
+	p.host, p.port = o.Host(), o.Port()
+	if p.anyPort && p.port != "" {
+		return p, false
+	}
+	if p.wildcard && (p.host[0] == '[' || isIPv4(p.host) || len(p.host) > maxHost-len("a.")) {
+		return p, false
+	}
+	return p, true
+}
+
+// String returns the pattern as it was parsed, which is its only spelling.
+func (p Pattern) String() string { return p.s }
+
+// Exact reports whether the pattern is one origin.
+func (p Pattern) Exact() bool { return !p.wildcard && !p.anyPort && !p.anyHost }
+
+// Insecure reports whether the pattern admits an insecure origin.
+func (p Pattern) Insecure() bool { return p.scheme == "http" && !isLoopback(p.host) }
+
+// Open reports whether strangers can obtain an origin that the pattern admits:
+// any of an extension's scheme, or one under a public suffix
+// (https://publicsuffix.org). It returns such an origin. Names under no listed
+// suffix, such as localhost, cannot be registered.
+//
+// It does not see that a public suffix lies below a wildcard's host, such as
+// s3.amazonaws.com below amazonaws.com: the list cannot be asked for that.
+func (p Pattern) Open() (witness string, open bool) {
+	switch {
+	case p.anyHost:
+		return p.scheme + "://stranger", true
+	case !p.wildcard:
+		return "", false
+	case p.scheme != "http" && p.scheme != "https":
+		return p.scheme + "://stranger." + p.host, true // nobody assigns the hosts of other schemes
+	}
+	port := ""
+	if p.port != "" {
+		port = ":" + p.port
+	}
+	for _, suffix := range []string{p.host, "stranger." + p.host} {
+		// A suffix without a rule of its own is one label, by the default rule.
+		listed, icann := publicsuffix.PublicSuffix(suffix)
+		if listed == suffix && (icann || strings.IndexByte(suffix, '.') >= 0) {
+			return p.scheme + "://stranger." + suffix + port, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,177 @@
+package origins
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+)
+
+const (
+	maxRegexp = 1024 // bytes of an expression
+	maxFinite = 256  // origins that a finite regexp stands for
+)
+
+// Regexp is a regular expression (RE2) that the whole of an origin must match.
+type Regexp struct {
+	expr   string
+	parsed *syntax.Regexp
+	re     *regexp.Regexp
+}
+
+// CompileRegexp compiles an expression. It is an error if it is longer than 1,024
+// bytes, or if it matches "null" or the empty string, which are no origins.
+func CompileRegexp(expr string) (*Regexp, error) {
+	if len(expr) > maxRegexp {
+		return nil, fmt.Errorf("regexp %q… has %d bytes: at most %d are allowed: write several regexps, or list the origins", expr[:32], len(expr), maxRegexp)
+	}
+	// Parsed by itself, so that no parenthesis closes the group that anchors it.
+	parsed, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		var e *syntax.Error
+		if errors.As(err, &e) {
+			return nil, fmt.Errorf("regexp %q has a fault at %q, %s: write the syntax of https://pkg.go.dev/regexp/syntax", expr, e.Expr, e.Code)
+		}
+		return nil, fmt.Errorf("regexp %q: %w", expr, err)
+	}
+	re, err := regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
+	if err != nil {
+		return nil, fmt.Errorf("regexp %q: %w", expr, err)
+	}
+	for _, s := range []string{"", Null} {
+		if re.MatchString(s) {
+			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin it with https://", expr, s)
+		}
+	}
+	return &Regexp{expr, parsed, re}, nil
+}
+
+// Match reports whether the whole of o matches.
+func (re *Regexp) Match(o Origin) bool { return re.re.MatchString(o.s) }
+
+// String returns the expression as it was written.
+func (re *Regexp) String() string { return re.expr }
+
+// Finite returns all origins that match, if the expression spells out at most a
+// few hundred of them. None means that it is dead: it matches no origin.
+func (re *Regexp) Finite() (patterns []Pattern, ok bool) {
+	candidates, ok := enumerate(re.parsed.Simplify())
+	if !ok {
+		return nil, false
+	}
+	slices.Sort(candidates)
+	for _, s := range slices.Compact(candidates) {
+		// The candidates disregard assertions, which the expression itself judges.
+		if p, ok := parsePattern(s); ok && p.Exact() && re.re.MatchString(s) {
+			patterns = append(patterns, p)
+		}
+	}
+	return patterns, true
+}
+
+// enumerate returns a superset of the strings that a simplified expression
+// matches, as far as they could be parts of origins, if there are few.
+func enumerate(re *syntax.Regexp) (list []string, ok bool) {
+	switch re.Op {
+	case syntax.OpNoMatch:
+		return nil, true
+	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText,
+		syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return []string{""}, true
+	case syntax.OpLiteral:
+		list = []string{""}
+		for _, r := range re.Rune {
+			runes := []rune{r, r}
+			if re.Flags&syntax.FoldCase != 0 {
+				runes = foldings(r)
+			}
+			if list, ok = product(list, spellings(runes)); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	case syntax.OpCharClass:
+		return spellings(re.Rune), true
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return spellings([]rune{0, 0x7f}), true
+	case syntax.OpCapture:
+		return enumerate(re.Sub[0])
+	case syntax.OpQuest:
+		list, ok = enumerate(re.Sub[0])
+		return append(list, ""), ok && len(list) < maxFinite
+	case syntax.OpStar, syntax.OpPlus:
+		// Finite only if nothing, or nothing but the empty string, repeats.
+		list, ok = enumerate(re.Sub[0])
+		if !ok || slices.ContainsFunc(list, func(s string) bool { return s != "" }) {
+			return nil, false
+		}
+		if re.Op == syntax.OpStar {
+			list = []string{""}
+		}
+		return list, true
+	case syntax.OpConcat:
+		list = []string{""}
+		for _, sub := range re.Sub {
+			next, ok := enumerate(sub)
+			if !ok {
+				return nil, false
+			}
+			if list, ok = product(list, next); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			next, ok := enumerate(sub)
+			if !ok || len(list)+len(next) > maxFinite {
+				return nil, false
+			}
+			list = append(list, next...)
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+// foldings returns r in both cases, as ranges.
+func foldings(r rune) []rune {
+	ranges := []rune{r, r}
+	if r >= 'A' && r <= 'Z' {
+		return append(ranges, r|0x20, r|0x20)
+	}
+	if r >= 'a' && r <= 'z' {
+		return append(ranges, r&^0x20, r&^0x20)
+	}
+	return ranges
+}
+
+// spellings returns the characters of ranges that may stand in an origin.
+func spellings(ranges []rune) []string {
+	var list []string
+	for i := 0; i < len(ranges); i += 2 {
+		for r := ranges[i]; r <= min(ranges[i+1], 0x7f); r++ {
+			if class[r] != 0 || r == ':' || r == '/' || r == '[' || r == ']' {
+				list = append(list, string(r))
+			}
+		}
+	}
+	return list
+}
+
+// product returns each of a followed by each of b, without those too long.
+func product(a, b []string) ([]string, bool) {
+	if len(a)*len(b) > maxFinite {
+		return nil, false
+	}
+	list := make([]string, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			if len(x)+len(y) <= MaxLen {
+				list = append(list, x+y)
+			}
+		}
+	}
+	return list, true
+}
