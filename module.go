@@ -1,7 +1,206 @@
-// Package caddycors answers CORS for Caddy.
+// Package caddycors is a Caddy module that answers CORS
+// (https://fetch.spec.whatwg.org/#http-cors-protocol): it decides which origins
+// may read the responses of a site, answers preflights, and owns the CORS
+// fields of every response that passes through it.
 package caddycors
 
-import _ "go.uber.org/zap"
-import _ "github.com/caddyserver/caddy/v2/modules/caddyhttp"
-import _ "golang.org/x/net/publicsuffix"
-import _ "golang.org/x/net/idna"
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Handler is a middleware that implements CORS, the protocol by which a server
+// lets pages of other origins read its responses.
+//
+// It answers preflight requests itself: 204 to an allowed origin, with all that
+// the origin may do, and 403 to any other. On every other response it sets the
+// CORS fields for an allowed origin and removes them for any other, whatever the
+// status, and whatever an upstream or another handler has set; and it merges
+// `Origin` into `Vary`. A request from an origin that is not allowed still
+// reaches the next handler, as CORS is about who may read a response, not about
+// who may send a request, unless `reject_disallowed` is set.
+//
+// A policy that would hand users' data to strangers does not load: the error
+// says what to write instead, and what to put into `dangerously_allow` where
+// the risk is known and accepted.
+//
+// If several of these handlers apply to a request, the outermost one decides.
+type Handler struct {
+	// The origins whose pages may read responses, each spelled as browsers send
+	// it, `https://app.example.com` or `http://localhost:5173`. Wildcards stand
+	// for one or more subdomains (`https://*.example.com`, which does not include
+	// `https://example.com`), for any port (`http://localhost:*`), or for any host
+	// of an extension's scheme (`moz-extension://*`). `*` alone allows every
+	// origin, but no credentials. `null` allows opaque origins, and needs a
+	// waiver. The placeholders `{env.*}` and `{file.*}` are replaced when the
+	// config loads; `{http.request.host}`, its labels, `{http.vars.*}` and outputs
+	// of `map` when a request arrives, each by exactly one origin or a part of
+	// one. Never fill such a variable from anything of the request but its host.
+	AllowOrigins []string `json:"allow_origins,omitempty"`
+
+	// Regular expressions (RE2) that the whole of an origin must match, at most
+	// 1024 bytes each. Only well-formed origins are matched. Placeholders are not
+	// replaced.
+	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
+
+	// The methods that pages may use, besides GET, HEAD and POST, which are always
+	// allowed. Methods are case-sensitive. `*` stands for every method; with
+	// credentials, the requested one is named in the answer.
+	// Default: GET, HEAD and POST.
+	AllowMethods []string `json:"allow_methods,omitempty"`
+
+	// The request fields that pages may set besides the safelisted ones, such as
+	// `Content-Type` for JSON. `*` stands for every field but `Authorization`,
+	// which has to be named; with credentials, the requested ones are named in the
+	// answer, up to 4 KiB. Default: none.
+	AllowHeaders []string `json:"allow_headers,omitempty"`
+
+	// The response fields that pages may read besides the safelisted ones. `*`
+	// stands for every field, without credentials. Default: none.
+	ExposeHeaders []string `json:"expose_headers,omitempty"`
+
+	// Whether pages may send credentials (cookies, TLS client certificates and
+	// HTTP authentication) and read the response. Default: false.
+	AllowCredentials bool `json:"allow_credentials,omitempty"`
+
+	// Whether pages of allowed origins may read detailed resource timings:
+	// sends `Timing-Allow-Origin`. On responses to requests without an origin,
+	// such as those for images, it lists the exact origins of the policy if they
+	// are at most 16. Default: false, and the field is left as it is.
+	AllowTiming bool `json:"allow_timing,omitempty"`
+
+	// How long browsers may keep the answer to a preflight, in whole seconds.
+	// Firefox keeps it for at most 24h, Chromium for 2h. 0 forbids it.
+	// Default: unset, which browsers take for 5s.
+	MaxAge *caddy.Duration `json:"max_age,omitempty"`
+
+	// The status of the answer to a preflight from an allowed origin, from 200 to
+	// 299 but neither 205 nor 206. Default: 204.
+	PreflightStatus int `json:"preflight_status,omitempty"`
+
+	// Whether the next handler answers preflights. The CORS fields are set on its
+	// response; its status is left alone, and browsers accept only 200 to 299.
+	// Default: false.
+	PreflightPassthrough bool `json:"preflight_passthrough,omitempty"`
+
+	// Whether requests from origins that are not allowed are refused with the
+	// error 403 instead of being passed on without CORS fields. Requests without
+	// an origin and same-origin requests are passed on. This also refuses forms
+	// that other sites post on purpose: OAuth's `form_post`, SAML, the return from
+	// a payment. Default: false.
+	RejectDisallowed bool `json:"reject_disallowed,omitempty"`
+
+	// Risks to accept, which make the config fail to load otherwise:
+	// `insecure_origins` (http origins with credentials), `null_origin` (the
+	// origin `null`, without credentials), `open_origins` (with credentials,
+	// origins that strangers can obtain, such as `https://*.github.io`).
+	// Default: none.
+	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`
+
+	policy   *policy
+	problems []string
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.cors",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets the defaults and compiles the policy.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	if h.PreflightStatus == 0 {
+		h.PreflightStatus = http.StatusNoContent
+	}
+	var warnings []string
+	h.policy, h.problems, warnings = h.compile()
+	for _, warning := range warnings {
+		h.logger.Warn(warning)
+	}
+	return nil
+}
+
+// Validate returns all that is wrong with the policy at once.
+func (h *Handler) Validate() error {
+	if len(h.problems) > 0 {
+		return errors.New(strings.Join(h.problems, "; "))
+	}
+	return nil
+}
+
+// ServeHTTP answers a preflight, or passes the request on and sees to the CORS
+// fields of its response.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if decided(w) {
+		return next.ServeHTTP(w, r)
+	}
+	d := h.policy.decide(r)
+	if isPreflight(r) {
+		h.log("preflight", r, d)
+		return h.servePreflight(w, r, next, d)
+	}
+	if d.result == resultDenied && sameOrigin(r) {
+		d.result = resultSameOrigin
+	}
+	h.log("actual", r, d)
+
+	rw := newResponseWriter(w, h.policy.answer(r, d.result), d.origin)
+	defer rw.commit()
+	if h.RejectDisallowed && d.result == resultDenied && !isErrorRoute(r) {
+		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.reason))
+	}
+	return next.ServeHTTP(rw, r)
+}
+
+// isErrorRoute reports whether r is being handled by an error route. What is
+// served there is the answer to a refusal, and cannot be refused again.
+func isErrorRoute(r *http.Request) bool {
+	return r.Context().Value(caddyhttp.ErrorCtxKey) != nil
+}
+
+// log logs a decision. What a stranger can put into the log is bounded.
+func (h *Handler) log(kind string, r *http.Request, d decision) {
+	if d.result == resultNone {
+		return
+	}
+	entry := h.logger.Check(zapcore.DebugLevel, "cors")
+	if entry == nil {
+		return
+	}
+	origin := strings.Join(r.Header[fetch.Origin], ", ")
+	if kind == "preflight" && d.result == resultAllowed {
+		d.reason = h.policy.refusal(r)
+	}
+	entry.Write(
+		zap.String("origin", origin[:min(len(origin), origins.MaxLen)]),
+		zap.String("kind", kind),
+		zap.String("result", string(d.result)),
+		zap.String("reason", string(d.reason)),
+	)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,248 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("cors", parseCaddyfile)
+	// Outside header, cors has the last word on what header sets, even deferred;
+	// and it answers preflights before redir, basic_auth and forward_auth.
+	httpcaddyfile.RegisterDirectiveOrder("cors", httpcaddyfile.Before, "header")
+}
+
+// parseCaddyfile sets up the handler and its route. It reads the matcher
+// itself, to warn of one that looks at Origin.
+func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	if looksAtOrigin(matcher) {
+		caddy.Log().Named("http.handlers.cors").Warn(
+			"the matcher of cors looks at Origin: responses to requests that it does not match lack Vary: Origin, and caches may serve them to other origins; write the origins as arguments of cors instead",
+			zap.String("file", h.File()), zap.Int("line", h.Line()))
+	}
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matcher, handler), nil
+}
+
+// looksAtOrigin reports whether one of the matchers that have to do with header
+// fields names Origin.
+func looksAtOrigin(matcher caddy.ModuleMap) bool {
+	for _, name := range []string{"header", "header_regexp"} {
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(matcher[name], &fields) != nil {
+			continue
+		}
+		for field := range fields {
+			if strings.EqualFold(field, "Origin") {
+				return true
+			}
+		}
+	}
+	var negated []caddy.ModuleMap
+	if json.Unmarshal(matcher["not"], &negated) == nil && slices.ContainsFunc(negated, looksAtOrigin) {
+		return true
+	}
+	expression := strings.ToLower(string(matcher["expression"]))
+	return strings.Contains(expression, "header.origin") ||
+		strings.Contains(expression, "header") && strings.Contains(expression, "'origin'")
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	cors [<matcher>] [<origins...>] {
+//	    allow_origins         <origins...>
+//	    allow_origins_regexp  <regexps...>
+//	    allow_methods         <methods...>
+//	    allow_headers         <fields...>
+//	    expose_headers        <fields...>
+//	    allow_credentials
+//	    allow_timing
+//	    max_age               <duration>
+//	    preflight_status      <code>
+//	    preflight_passthrough
+//	    reject_disallowed
+//	    dangerously_allow     <waivers...>
+//	}
+//
+// The subdirectives that take lists, but for dangerously_allow, may repeat, and
+// add up.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume directive name
+	h.AllowOrigins = d.RemainingArgs()
+
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		name := d.Val()
+		if seen[name] && !slices.Contains(repeatable, name) {
+			return d.Errf("%s stands twice: write it once", name)
+		}
+		seen[name] = true
+		if err := h.unmarshalSubdirective(name, d); err != nil {
+			return err
+		}
+	}
+	if len(h.AllowOrigins)+len(h.AllowOriginsRegexp) == 0 {
+		return d.Err("no origins: write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
+	}
+	return nil
+}
+
+// loneWildcard ends the errors of those who wrote "cors *".
+const loneWildcard = "; a lone * is the matcher: write `cors * *` or `allow_origins *`"
+
+// repeatable are the subdirectives that may stand more than once.
+var repeatable = []string{"allow_origins", "allow_origins_regexp", "allow_methods", "allow_headers", "expose_headers"}
+
+func (h *Handler) unmarshalSubdirective(name string, d *caddyfile.Dispenser) error {
+	list := func(values *[]string) error {
+		args := d.RemainingArgs()
+		if len(args) == 0 {
+			return d.Errf("%s has no values: write at least one", name)
+		}
+		*values = append(*values, args...)
+		return nil
+	}
+	flag := func(value *bool) error {
+		if d.NextArg() {
+			return d.Errf("%s takes no value, but %q follows: write it alone, or leave it out to have it off", name, d.Val())
+		}
+		*value = true
+		return nil
+	}
+	switch name {
+	case "allow_origins":
+		if err := list(&h.AllowOrigins); err != nil {
+			return d.Err("no origins: allow_origins has no values" + loneWildcard)
+		}
+		return nil
+	case "allow_origins_regexp":
+		return list(&h.AllowOriginsRegexp)
+	case "allow_methods":
+		return list(&h.AllowMethods)
+	case "allow_headers":
+		return list(&h.AllowHeaders)
+	case "expose_headers":
+		return list(&h.ExposeHeaders)
+	case "allow_credentials":
+		return flag(&h.AllowCredentials)
+	case "allow_timing":
+		return flag(&h.AllowTiming)
+	case "max_age":
+		return h.unmarshalMaxAge(d)
+	case "preflight_status":
+		return h.unmarshalPreflightStatus(d)
+	case "preflight_passthrough":
+		return flag(&h.PreflightPassthrough)
+	case "reject_disallowed":
+		return flag(&h.RejectDisallowed)
+	case "dangerously_allow":
+		return list(&h.DangerouslyAllow)
+	}
+	if suggestion := nearestSubdirective(name); suggestion != "" {
+		return d.Errf("unknown subdirective %q of cors: write %s", name, suggestion)
+	}
+	return d.Errf("unknown subdirective %q of cors: write one of %s", name, strings.Join(subdirectives, ", "))
+}
+
+func (h *Handler) unmarshalMaxAge(d *caddyfile.Dispenser) error {
+	var value string
+	if !d.AllArgs(&value) {
+		return d.ArgErr()
+	}
+	duration, err := caddy.ParseDuration(value)
+	if err != nil {
+		if _, err := strconv.Atoi(value); err == nil {
+			return d.Errf("max_age %q has no unit: write %ss", value, value)
+		}
+		return d.Errf("max_age %q is not a duration: write one such as 10m or 2h", value)
+	}
+	h.MaxAge = (*caddy.Duration)(&duration)
+	return nil
+}
+
+func (h *Handler) unmarshalPreflightStatus(d *caddyfile.Dispenser) error {
+	var value string
+	if !d.AllArgs(&value) {
+		return d.ArgErr()
+	}
+	status, err := strconv.Atoi(value)
+	if err != nil || status == 0 { // 0 is how JSON leaves it out
+		return d.Errf("preflight_status %q is not a status: write one such as 200", value)
+	}
+	h.PreflightStatus = status
+	return nil
+}
+
+var subdirectives = []string{
+	"allow_origins", "allow_origins_regexp", "allow_methods", "allow_headers", "expose_headers",
+	"allow_credentials", "allow_timing", "max_age", "preflight_status", "preflight_passthrough",
+	"reject_disallowed", "dangerously_allow",
+}
+
+// subdirectivesOfCaddy1 are the words of the plugin for Caddy 1, as ours.
+var subdirectivesOfCaddy1 = map[string]string{
+	"origin":          "allow_origins",
+	"methods":         "allow_methods",
+	"allowed_headers": "allow_headers",
+	"exposed_headers": "expose_headers",
+}
+
+// nearestSubdirective returns what was probably meant by name, or "".
+func nearestSubdirective(name string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	if s, ok := subdirectivesOfCaddy1[name]; ok {
+		return s
+	}
+	nearest, least := "", len(name)/3+2
+	for _, s := range subdirectives {
+		if n := editDistance(name, s); n < least {
+			nearest, least = s, n
+		}
+	}
+	return nearest
+}
+
+// editDistance returns how many bytes to insert, delete or replace to make b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,170 @@
+package caddycors
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/standard"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestAdapt compares what each Caddyfile in testdata/adapt adapts to, JSON or an
+// error, with what stands below the line in the same file. What is JSON must
+// also load.
+func TestAdapt(t *testing.T) {
+	golden(t, "testdata/adapt", func(t *testing.T, input string) string {
+		if formatted := string(caddyfile.Format([]byte(input))); formatted != input {
+			t.Errorf("not formatted, want:\n%s", formatted)
+		}
+		config, err := adapt(input)
+		if err != nil {
+			return err.Error()
+		}
+		if err := validate(t, config); err != nil {
+			t.Errorf("does not load: %v", err)
+		}
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, config, "", "\t"); err != nil {
+			t.Fatal(err)
+		}
+		return indented.String()
+	})
+}
+
+// TestRefused compares the error with which each Caddyfile in testdata/refused
+// fails to load with what stands below the line in the same file.
+func TestRefused(t *testing.T) {
+	golden(t, "testdata/refused", func(t *testing.T, input string) string {
+		config, err := adapt(input)
+		if err != nil {
+			t.Fatalf("does not adapt: %v", err)
+		}
+		if err = validate(t, config); err == nil {
+			t.Fatal("loads")
+		}
+		// What is before is Caddy's path to the handler.
+		_, text, ok := strings.Cut(err.Error(), "http.handlers.cors: invalid configuration: ")
+		if !ok {
+			t.Fatalf("not an error of the handler: %v", err)
+		}
+		return strings.ReplaceAll(text, "; ", ";\n")
+	})
+}
+
+// golden runs output on the part above the line of each file in a directory, and
+// compares the result with the part below.
+func golden(t *testing.T, dir string, output func(*testing.T, string) string) {
+	t.Setenv("CORS_TEST_ORIGIN", "https://env.example")
+	t.Setenv("CORS_TEST_LIST", "https://a.example,https://b.example")
+	t.Setenv("CORS_TEST_BRACES", "https://{http.request.header.Origin}")
+	files, err := filepath.Glob(filepath.Join(dir, "*.caddyfiletest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatalf("no files in %s", dir)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const line = "----------\n"
+			input, want, _ := strings.Cut(strings.ReplaceAll(string(content), "\r\n", "\n"), line)
+			got := strings.TrimSpace(output(t, input)) + "\n"
+			if *update {
+				if err := os.WriteFile(file, []byte(input+line+got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func adapt(input string) ([]byte, error) {
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
+	return config, err
+}
+
+func validate(t *testing.T, config []byte) error {
+	t.Helper()
+	var c caddy.Config
+	if err := json.Unmarshal(config, &c); err != nil {
+		t.Fatal(err)
+	}
+	return caddy.Validate(&c)
+}
+
+// TestJSONRoundTrip takes a handler with every field set to JSON and back.
+func TestJSONRoundTrip(t *testing.T) {
+	age := caddy.Duration(0)
+	h := Handler{
+		AllowOrigins:         []string{"https://a.example", "null"},
+		AllowOriginsRegexp:   []string{`https://pr-\d+\.a\.example`},
+		AllowMethods:         []string{"PUT"},
+		AllowHeaders:         []string{"Content-Type"},
+		ExposeHeaders:        []string{"ETag"},
+		AllowCredentials:     true,
+		AllowTiming:          true,
+		MaxAge:               &age,
+		PreflightStatus:      200,
+		PreflightPassthrough: true,
+		RejectDisallowed:     true,
+		DangerouslyAllow:     []string{"null_origin"},
+	}
+	for i := range reflect.TypeFor[Handler]().NumField() {
+		if f := reflect.TypeFor[Handler]().Field(i); f.IsExported() && reflect.ValueOf(h).Field(i).IsZero() {
+			t.Errorf("%s is not set: the test does not see whether it survives", f.Name)
+		}
+	}
+	encoded, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Handler
+	if err := caddy.StrictUnmarshalJSON(encoded, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, h) {
+		t.Errorf("got %+v, want %+v", got, h)
+	}
+	if empty, err := json.Marshal(Handler{}); err != nil || string(empty) != "{}" {
+		t.Errorf("an empty handler is %s, %v", empty, err)
+	}
+}
+
+// TestCaddyfileJSONEquivalence: a Caddyfile says nothing that JSON cannot, so
+// what a directive sets up survives the way that Caddy takes it, through JSON.
+func TestCaddyfileJSONEquivalence(t *testing.T) {
+	for _, policy := range policies {
+		t.Run(policy.name, func(t *testing.T) {
+			var h, got Handler
+			if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser(policy.caddyfile)); err != nil {
+				t.Fatal(err)
+			}
+			encoded, err := json.Marshal(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := caddy.StrictUnmarshalJSON(encoded, &got); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, h) {
+				t.Errorf("got %+v, want %+v", got, h)
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package caddycors
+
+import (
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+)
+
+// echoLimit is the most bytes of Access-Control-Request-Headers that are looked
+// at where any field is allowed. Browsers send what a script asks for; no script
+// has use for more.
+const echoLimit = 4 << 10
+
+// isPreflight reports whether r is a CORS-preflight request
+// (https://fetch.spec.whatwg.org/#cors-preflight-request). The fields need only
+// be there: whether their values are any good is for the policy to say.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions &&
+		len(r.Header[fetch.Origin]) > 0 && len(r.Header[fetch.RequestMethod]) > 0
+}
+
+// servePreflight answers a preflight, or hands over the answer's fields to the
+// response of the next handler.
+func (h *Handler) servePreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) error {
+	p := h.policy
+	a := p.preflightDenied
+	if d.result == resultAllowed {
+		if a = p.preflightAllowed; p.echoes() {
+			a = p.echo(r)
+		}
+	}
+	if h.PreflightPassthrough {
+		rw := newResponseWriter(w, a, d.origin)
+		defer rw.commit()
+		return next.ServeHTTP(rw, r)
+	}
+	a.apply(w.Header(), d.origin, nil)
+	status := http.StatusForbidden
+	if d.result == resultAllowed {
+		status = h.PreflightStatus
+	}
+	w.WriteHeader(status)
+	return nil
+}
+
+// refusal returns what the browser will find missing in the answer to r, a
+// preflight from an allowed origin, or "".
+func (p *policy) refusal(r *http.Request) reason {
+	method := r.Header[fetch.RequestMethod]
+	if len(method) != 1 || !p.allowsMethod(method[0]) {
+		return reasonMethod
+	}
+	if !p.allowsFields(r.Header[fetch.RequestHeaders]) {
+		return reasonHeaders
+	}
+	return ""
+}
+
+func (p *policy) allowsMethod(m string) bool {
+	if p.anyMethod {
+		return fetch.CheckMethod(m) == nil
+	}
+	return fetch.IsSafelistedMethod(m) || slices.Contains(p.methods, m)
+}
+
+func (p *policy) allowsFields(lines []string) bool {
+	if !p.anyField {
+		return p.fields.Covers(lines)
+	}
+	for name := range requestedFields(lines) {
+		if !p.allowsAnyField(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// allowsAnyField reports whether allow_headers * covers a field: all that can
+// be one, but for Authorization, which has to be named
+// (https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name).
+func (p *policy) allowsAnyField(name string) bool {
+	return fetch.IsToken(name) && (p.authorization || !strings.EqualFold(name, "Authorization"))
+}
+
+// echoes reports whether preflights are answered with what they ask for: the
+// standard takes * literally where a request has credentials.
+func (p *policy) echoes() bool {
+	return p.credentials && (p.anyMethod || p.anyField)
+}
+
+// echo returns the answer to a preflight from an allowed origin, under a policy
+// that echoes. What of the request is not well formed is left out.
+func (p *policy) echo(r *http.Request) *answer {
+	a := *p.preflightAllowed
+	a.fields = slices.Clone(a.fields)
+	set := func(name, value string) {
+		i := slices.IndexFunc(a.fields, func(f field) bool { return f.name == name })
+		a.fields[i].value = value
+	}
+	if p.anyMethod {
+		value := safelistedMethods
+		if m := r.Header[fetch.RequestMethod]; len(m) == 1 && p.allowsMethod(m[0]) && !fetch.IsSafelistedMethod(m[0]) {
+			value += ", " + m[0]
+		}
+		set(fetch.AllowMethods, value)
+	}
+	if p.anyField {
+		var names []string
+		for name := range requestedFields(r.Header[fetch.RequestHeaders]) {
+			if p.allowsAnyField(name) {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			set(fetch.AllowHeaders, strings.Join(names, ", "))
+		} else {
+			a.fields = slices.DeleteFunc(a.fields, func(f field) bool { return f.name == fetch.AllowHeaders })
+		}
+	}
+	return &a
+}
+
+// requestedFields yields the elements of Access-Control-Request-Headers, the
+// empty ones left out (RFC 9110, 5.6.1). Beyond echoLimit it yields what cannot
+// be the name of a field, and stops.
+func requestedFields(lines []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		budget := echoLimit
+		for _, line := range lines {
+			if budget -= len(line); budget < 0 {
+				yield("")
+				return
+			}
+			for name := range strings.SplitSeq(line, ",") {
+				if name = strings.Trim(name, " \t"); name != "" && !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}

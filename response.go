@@ -1,0 +1,102 @@
+package caddycors
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// responseWriter gives the policy the last word on a response: it applies the
+// answer at the moment the header is sent, by whichever method that happens, so
+// that nothing an inner handler or an upstream has set can stand beside it.
+//
+// It is the one allocation of a request; its values take what an answer to
+// anything but a preflight can need.
+type responseWriter struct {
+	caddyhttp.ResponseWriterWrapper
+
+	answer *answer // nil once applied
+	origin string
+	values [5]string
+}
+
+func newResponseWriter(w http.ResponseWriter, a *answer, origin string) *responseWriter {
+	return &responseWriter{
+		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		answer:                a,
+		origin:                origin,
+	}
+}
+
+// commit applies the answer, once. The handler calls it too, when the next one
+// has returned or panicked: if nothing was written, an error route or the server
+// writes the response, to the same header map but not through this writer.
+func (w *responseWriter) commit() {
+	if a := w.answer; a != nil {
+		w.answer = nil
+		a.apply(w.Header(), w.origin, w.values[:])
+	}
+}
+
+// WriteHeader commits on a final status. 1xx are not final, and what they carry
+// is not the response's; but 101 is, as nothing follows it.
+func (w *responseWriter) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.commit()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write commits and writes.
+func (w *responseWriter) Write(p []byte) (int, error) {
+	w.commit()
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom commits and reads. Without it io.Copy would find the method of the
+// embedded wrapper, which writes around this one.
+func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.commit()
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError commits and flushes: a flush sends the header.
+// http.ResponseController finds it here before it unwraps the writer.
+func (w *responseWriter) FlushError() error {
+	w.commit()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack commits and hijacks, for those who write the header to the connection
+// themselves.
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.commit()
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// decided reports whether a cors handler further out has taken the decision on
+// the response that w writes.
+func decided(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case *responseWriter:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter             = (*responseWriter)(nil)
+	_ http.Pusher                     = (*responseWriter)(nil)
+	_ http.Hijacker                   = (*responseWriter)(nil)
+	_ io.ReaderFrom                   = (*responseWriter)(nil)
+	_ interface{ FlushError() error } = (*responseWriter)(nil)
+)

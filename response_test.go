@@ -1,0 +1,296 @@
+package caddycors
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// sent records the header as it is when it goes out, and every status.
+type sent struct {
+	header   http.Header
+	snapshot http.Header
+	statuses []int
+}
+
+func (s *sent) Header() http.Header { return s.header }
+
+func (s *sent) WriteHeader(status int) {
+	s.statuses = append(s.statuses, status)
+	if status >= 200 || status == 101 {
+		s.send()
+	}
+}
+
+func (s *sent) Write(p []byte) (int, error) { s.send(); return len(p), nil }
+
+func (s *sent) FlushError() error { s.send(); return nil }
+
+func (s *sent) send() {
+	if s.snapshot == nil {
+		s.snapshot = s.header.Clone()
+	}
+}
+
+// FuzzHandover runs a script of whatever handlers do to a response, and checks
+// what went out: the policy's CORS fields and no others, Vary with every name
+// once, and all the rest as the handlers left it.
+func FuzzHandover(f *testing.F) {
+	for _, script := range []string{
+		"w200", "b", "f", "r", "", "w103 w200", "w101", "w103 c", "w304",
+		"s0=https://upstream.example w200", "a0=x a0=y b", "a8=Origin w200", "a8=origin, Accept a8=* f",
+		"s7=x s6=true b", "a8=a,b,,c a8=A w103 c b", "s5=y d5 r", "s9=x w200 s0=late",
+	} {
+		for kind := range uint8(8) {
+			f.Add(kind, script)
+		}
+	}
+	names := []string{
+		"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
+		"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Timing-Allow-Origin",
+		"access-control-allow-origin", "Access-Control-Anything", "Vary", "Content-Type",
+	}
+	h := provision(f, `cors https://a.example {
+		expose_headers X-A
+		allow_credentials
+		allow_timing
+		max_age 1m
+		preflight_passthrough
+	}`)
+	f.Fuzz(func(t *testing.T, kind uint8, script string) {
+		p := h.policy
+		a := []*answer{
+			p.none[0], p.none[1], p.allowed[0], p.allowed[1], p.denied[0], p.denied[1], p.preflightAllowed, p.preflightDenied,
+		}[kind%8]
+		const origin = "https://a.example"
+		out := &sent{header: make(http.Header)}
+		w := newResponseWriter(out, a, origin)
+		header := w.Header()
+		var before http.Header // the header as the handlers left it
+		final := func() {
+			if before == nil {
+				before = header.Clone()
+			}
+		}
+		for op := range strings.FieldsSeq(script) {
+			value := op[1:]
+			field := func() (name, rest string) {
+				if value == "" {
+					return "Content-Type", ""
+				}
+				return names[int(value[0]-'0')%len(names)], strings.TrimPrefix(value[1:], "=")
+			}
+			switch op[0] {
+			case 'w':
+				status, err := strconv.Atoi(value)
+				if err != nil || status < 100 || status > 599 {
+					status = http.StatusOK
+				}
+				if status >= 200 || status == 101 {
+					final()
+				}
+				w.WriteHeader(status)
+			case 'b':
+				final()
+				_, _ = w.Write([]byte("x"))
+			case 'f':
+				final()
+				_ = w.FlushError()
+			case 'r':
+				final()
+				_, _ = w.ReadFrom(strings.NewReader("x"))
+			case 's':
+				name, rest := field()
+				header[name] = []string{rest}
+			case 'a':
+				name, rest := field()
+				header[name] = append(header[name], rest)
+			case 'd':
+				name, _ := field()
+				delete(header, name)
+			case 'c':
+				clear(header)
+			}
+		}
+		final()
+		w.commit()
+		out.send()
+		checkHandover(t, a, origin, before, out.snapshot)
+	})
+}
+
+func checkHandover(t *testing.T, a *answer, origin string, before, got http.Header) {
+	t.Helper()
+	want := make(http.Header)
+	for _, f := range a.fields {
+		if f.value == "" {
+			f.value = origin
+		}
+		want[f.name] = []string{f.value}
+	}
+	for name, values := range before {
+		lower := strings.ToLower(name)
+		if !strings.HasPrefix(lower, "access-control-") && lower != "timing-allow-origin" && lower != "vary" {
+			want[name] = values
+		}
+	}
+	vary := func(h http.Header) map[string]int {
+		tokens := make(map[string]int)
+		for _, line := range h["Vary"] {
+			for token := range strings.SplitSeq(line, ",") {
+				if token = strings.ToLower(strings.Trim(token, " \t")); token != "" {
+					tokens[token]++
+				}
+			}
+		}
+		return tokens
+	}
+	wantVary := vary(before)
+	for _, name := range a.vary {
+		wantVary[strings.ToLower(name)] = 1
+	}
+	for token := range wantVary {
+		wantVary[token] = 1
+	}
+	if gotVary := vary(got); !maps.Equal(gotVary, wantVary) {
+		t.Errorf("Vary is %q, want %v once each", got["Vary"], slices.Sorted(maps.Keys(wantVary)))
+	}
+	rest := got.Clone()
+	delete(rest, "Vary")
+	if !maps.EqualFunc(rest, want, slices.Equal) {
+		t.Errorf("sent %v, want %v", rest, want)
+	}
+}
+
+// TestVary merges what an upstream says with what a policy needs.
+func TestVary(t *testing.T) {
+	for _, tc := range []struct {
+		upstream []string
+		want     []string
+	}{
+		{nil, []string{"Origin"}},
+		{[]string{"Accept-Encoding"}, []string{"Accept-Encoding, Origin"}},
+		{[]string{"Origin"}, []string{"Origin"}},
+		{[]string{"origin, cookie"}, []string{"origin, cookie"}},
+		{[]string{"Cookie", "ORIGIN"}, []string{"Cookie", "ORIGIN"}},
+		{[]string{"Cookie", "Origin", "cookie"}, []string{"Cookie, Origin"}},
+		{[]string{"*"}, []string{"*, Origin"}},
+		{[]string{""}, []string{"Origin"}},
+		{[]string{"X-Origin"}, []string{"X-Origin, Origin"}},
+	} {
+		t.Run(strings.Join(tc.upstream, "|"), func(t *testing.T) {
+			server := serve(t, provision(t, "cors https://a.example"), func(w http.ResponseWriter, _ *http.Request) error {
+				if tc.upstream != nil {
+					w.Header()["Vary"] = slices.Clone(tc.upstream)
+				}
+				return nil
+			})
+			e := exchange{want: http.Header{"Vary": tc.want}}
+			e.check(t, e.send(t, server))
+		})
+	}
+}
+
+// TestNoSharedValues: a handler that edits the values of a header map in place,
+// as header's replacements do, reaches neither another request nor the policy.
+func TestNoSharedValues(t *testing.T) {
+	for _, directive := range []string{
+		"cors https://a.example {\n allow_credentials\n expose_headers X-A\n allow_timing\n max_age 1m\n preflight_passthrough\n}",
+		"cors {\n allow_origins *\n expose_headers *\n allow_timing\n preflight_passthrough\n}",
+	} {
+		h := provision(t, directive)
+		for _, r := range []*http.Request{
+			{Method: "GET", Header: fields("Origin: https://a.example")},
+			{Method: "GET", Header: fields()},
+			{Method: "OPTIONS", Header: preflight("https://a.example", "GET")},
+			{Method: "OPTIONS", Header: fields()},
+		} {
+			var want http.Header
+			for range 3 {
+				w := httptest.NewRecorder()
+				if err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })); err != nil {
+					t.Fatal(err)
+				}
+				if got := w.Header().Clone(); want == nil {
+					want = got
+				} else if !maps.EqualFunc(got, want, slices.Equal) {
+					t.Errorf("%s: got %v, want %v", r.Method, got, want)
+				}
+				for name, values := range w.Header() {
+					for i := range values {
+						values[i] = "edited"
+					}
+					w.Header()[name] = append(values, "appended")
+				}
+			}
+		}
+	}
+}
+
+// TestOneAllocation: whatever the request, the module allocates once, and what
+// it allocates is small. The header map is reused, so that it does not count.
+func TestOneAllocation(t *testing.T) {
+	h := provision(t, `cors https://a.example https://*.b.example {
+		allow_methods PUT
+		allow_headers X-A
+		expose_headers X-B
+		allow_credentials
+		allow_timing
+		max_age 1m
+	}`)
+	status := provision(t, "cors https://a.example {\n max_age 1m\n allow_headers X-A\n allow_credentials\n preflight_status 200\n}")
+	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	})
+	for _, tc := range []struct {
+		name string
+		h    *Handler
+		r    *http.Request
+	}{
+		{"no origin", h, &http.Request{Method: "GET", Header: fields()}},
+		{"allowed", h, &http.Request{Method: "GET", Header: fields("Origin: https://a.example")}},
+		{"allowed by wildcard", h, &http.Request{Method: "GET", Header: fields("Origin: https://x.b.example")}},
+		{"preflight", h, &http.Request{Method: "OPTIONS", Header: preflight("https://a.example", "PUT")}},
+		{"preflight denied", h, &http.Request{Method: "OPTIONS", Header: preflight("https://c.example", "PUT")}},
+		{"preflight 200", status, &http.Request{Method: "OPTIONS", Header: preflight("https://a.example", "PUT")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := &discard{header: make(http.Header)}
+			run := func() {
+				clear(w.header)
+				_ = tc.h.ServeHTTP(w, tc.r, next)
+			}
+			if n := testing.AllocsPerRun(100, run); n != 1 {
+				t.Errorf("%v allocations, want 1", n)
+			}
+			var before, after runtime.MemStats
+			const runs = 1000
+			runtime.ReadMemStats(&before)
+			for range runs {
+				run()
+			}
+			runtime.ReadMemStats(&after)
+			// What the runtime allocates meanwhile is spread over many runs.
+			if n := (after.TotalAlloc - before.TotalAlloc) / runs; n > 128+8 {
+				t.Errorf("%d bytes, want at most 128", n)
+			}
+		})
+	}
+}
+
+// discard is a writer that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header                 { return d.header }
+func (d *discard) WriteHeader(int)                     {}
+func (d *discard) Write(p []byte) (int, error)         { return len(p), nil }
+func (d *discard) ReadFrom(r io.Reader) (int64, error) { return io.Copy(io.Discard, r) }
