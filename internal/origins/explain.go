@@ -97,7 +97,7 @@ func isSeparator(c rune) bool { return c == ',' || c == ';' || c == ' ' || c == 
 // correct returns the pattern that was probably meant by s, spelled as browsers
 // send it.
 func correct(s string) (string, bool) {
-	if strings.ContainsAny(s, "{}, \t;\\%") || s == "" {
+	if strings.ContainsAny(s, "{}, \t;\\%") || s == "" || s == Null {
 		return "", false
 	}
 	scheme, rest, ok := strings.Cut(s, "://")

@@ -82,7 +82,7 @@ func (ix *Index) Allows(o Origin) bool {
 	}
 	host := o.Host()
 	return s.anyHost || s.anyPort.has(host) ||
-		s.tails.hasTailOf(o.s[o.schemeEnd+len("://"):]) || s.anyPortTails.hasTailOf(host)
+		s.tails.hasTailOf(o.s[int(o.schemeEnd)+len("://"):]) || s.anyPortTails.hasTailOf(host)
 }
 
 // tailSet is a set of tails of hosts, each beginning with a dot.

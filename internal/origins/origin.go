@@ -23,8 +23,9 @@ const (
 
 // Origin is a well-formed tuple origin. The zero Origin is none.
 type Origin struct {
-	s                 string
-	schemeEnd, portAt int // s[:schemeEnd] is the scheme; s[portAt:] is "" or ":" and the port
+	s string
+	// s[:schemeEnd] is the scheme; s[portAt:] is "", or ":" and the port.
+	schemeEnd, portAt uint16
 }
 
 // Parse parses an origin as browsers serialize it. It is strict: what no browser
@@ -37,7 +38,7 @@ func Parse(s string) (Origin, bool) {
 	if n == 0 || !strings.HasPrefix(s[n:], "://") {
 		return Origin{}, false
 	}
-	scheme, rest := s[:n], s[n+3:]
+	scheme, rest := s[:n], s[n+len("://"):]
 	if scheme == "file" {
 		return Origin{}, false
 	}
@@ -51,7 +52,7 @@ func Parse(s string) (Origin, bool) {
 	if !ok || !validPort(rest[h:], scheme) {
 		return Origin{}, false
 	}
-	return Origin{s, n, n + 3 + h}, true
+	return Origin{s, uint16(n), uint16(n + len("://") + h)}, true
 }
 
 // String returns the origin as it was parsed, which is its only spelling.
@@ -61,7 +62,7 @@ func (o Origin) String() string { return o.s }
 func (o Origin) Scheme() string { return o.s[:o.schemeEnd] }
 
 // Host returns the host, an IPv6 address with its brackets.
-func (o Origin) Host() string { return o.s[o.schemeEnd+3 : o.portAt] }
+func (o Origin) Host() string { return o.s[int(o.schemeEnd)+len("://") : o.portAt] }
 
 // Port returns the port, or "" if it is the scheme's default.
 func (o Origin) Port() string { return strings.TrimPrefix(o.s[o.portAt:], ":") }

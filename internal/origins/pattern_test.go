@@ -1,0 +1,177 @@
+package origins
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParsePattern(t *testing.T) {
+	for _, tc := range []struct {
+		s               string
+		exact, insecure bool
+	}{
+		{"https://example.com", true, false},
+		{"http://example.com", true, true},
+		{"http://localhost", true, false},
+		{"https://*.example.com", false, false},
+		{"http://*.example.com", false, true},
+		{"http://*.localhost", false, false},
+		{"http://*.localhost:*", false, false},
+		{"https://*.example.com:8443", false, false},
+		{"https://*.example.com:*", false, false},
+		{"http://localhost:*", false, false},
+		{"http://127.0.0.1:*", false, false},
+		{"http://10.0.0.1:*", false, true},
+		{"http://[::1]:*", false, false},
+		{"https://*.com", false, false},
+		{"moz-extension://*", false, false},
+		{"capacitor://localhost", true, false},
+		{"app://*.host", false, false},
+		{"https://*." + longHost(251), false, false},
+	} {
+		p, err := ParsePattern(tc.s)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if p.String() != tc.s || p.Exact() != tc.exact || p.Insecure() != tc.insecure {
+			t.Errorf("%q: exact %t, insecure %t", p, p.Exact(), p.Insecure())
+		}
+	}
+}
+
+// TestParsePatternErrors: each fault has its own reason, and what to write.
+func TestParsePatternErrors(t *testing.T) {
+	for _, tc := range []struct{ s, want string }{
+		{"", `origin "" is empty: write origins such as https://app.example.com`},
+		{"*", `origin "*" stands for itself and is no pattern`},
+		{"null", `origin "null" stands for itself and is no pattern`},
+		{"example.com", `origin "example.com" has no scheme, and browsers send one: write "https://example.com"`},
+		{"example.com:8443", `origin "example.com:8443" has no scheme, and browsers send one: write "https://example.com:8443"`},
+		{"localhost:3000", `origin "localhost:3000" has no scheme, and browsers send one: write "http://localhost:3000"`},
+		{"127.0.0.1:3000", `origin "127.0.0.1:3000" has no scheme, and browsers send one: write "http://127.0.0.1:3000"`},
+		{"*.example.com", `origin "*.example.com" has no scheme, and browsers send one: write "https://*.example.com"`},
+		{"//example.com", `origin "//example.com" has no scheme, and browsers send one`},
+		{"HTTPS://Example.com", `origin "HTTPS://Example.com" has upper-case letters, and browsers send lower case: write "https://example.com"`},
+		{"https://example.com:443", `origin "https://example.com:443" has the default port of its scheme, and browsers leave it out: write "https://example.com"`},
+		{"http://example.com:80", `origin "http://example.com:80" has the default port of its scheme, and browsers leave it out: write "http://example.com"`},
+		{"https://example.com/", `origin "https://example.com/" has a trailing slash, and browsers send none: write "https://example.com"`},
+		{"https://example.com/*", `origin "https://example.com/*" has a path, and browsers send none: write "https://example.com"`},
+		{"https://example.com?q", `origin "https://example.com?q" has a path, and browsers send none: write "https://example.com"`},
+		{"https://u:p@example.com", `origin "https://u:p@example.com" has user information, and browsers send none: write "https://example.com"`},
+		{"https://bücher.example", `origin "https://bücher.example" has characters beyond ASCII in the host, which browsers send in Punycode: write "https://xn--bcher-kva.example"`},
+		{"https://*.bücher.example:8443", `origin "https://*.bücher.example:8443" has characters beyond ASCII in the host, which browsers send in Punycode: write "https://*.xn--bcher-kva.example:8443"`},
+		{"https://example.com.", `origin "https://example.com." has a trailing dot, which makes it another origin than without: write "https://example.com"`},
+		{"https://example.com:", `origin "https://example.com:" has an empty port, and browsers send none: write "https://example.com"`},
+		{"https://example.com:0", `origin "https://example.com:0" has a port that is no number from 1 to 65535 without leading zeros`},
+		{"https://example.com:08443", `origin "https://example.com:08443" has a port that is no number from 1 to 65535 without leading zeros: write "https://example.com:8443"`},
+		{"https://example.com:99999", `origin "https://example.com:99999" has a port that is no number from 1 to 65535 without leading zeros`},
+		{"https://example.com:80*", `origin "https://example.com:80*" has a misplaced *, which stands for a whole port: write :*`},
+		{"https://127.1", `origin "https://127.1" has an IP address that is not spelled as browsers spell it: write "https://127.0.0.1"`},
+		{"https://0x7f.0.0.1", `origin "https://0x7f.0.0.1" has an IP address that is not spelled as browsers spell it: write "https://127.0.0.1"`},
+		{"https://2130706433", `origin "https://2130706433" has an IP address that is not spelled as browsers spell it: write "https://127.0.0.1"`},
+		{"https://[0:0:0:0:0:0:0:1]", `origin "https://[0:0:0:0:0:0:0:1]" has an IP address that is not spelled as browsers spell it: write "https://[::1]"`},
+		{"https://[2001:DB8::1]", `origin "https://[2001:DB8::1]" has upper-case letters, and browsers send lower case: write "https://[2001:db8::1]"`},
+		{"https://[::ffff:1.2.3.4]", `origin "https://[::ffff:1.2.3.4]" has an IP address that is not spelled as browsers spell it: write "https://[::ffff:102:304]"`},
+		{"https://*.1.2.3.4", `origin "https://*.1.2.3.4" has a wildcard before an IP address, which has no subdomains`},
+		{"https://*.[::1]", `origin "https://*.[::1]" has a wildcard before an IP address, which has no subdomains`},
+		{"https://*", `origin "https://*" allows every host: write * to allow every origin, or https://*.example.com for the subdomains of a host`},
+		{"https://*:*", `origin "https://*:*" allows every host: write * to allow every origin, or https://*.example.com for the subdomains of a host`},
+		{"h*", `origin "h*" has no scheme, and browsers send one`},
+		{"*://example.com", `origin "*://example.com" has a wildcard for the scheme: write the scheme, and one origin for each`},
+		{"http*://example.com", `origin "http*://example.com" has a wildcard for the scheme: write the scheme, and one origin for each`},
+		{"https://foo.*.com", `origin "https://foo.*.com" has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com`},
+		{"https://*example.com", `origin "https://*example.com" has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com`},
+		{"https://*.*.com", `origin "https://*.*.com" has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com`},
+		{"https://*.", `origin "https://*." has a trailing dot, which makes it another origin than without`},
+		{"https://a.com,https://b.com", `origin "https://a.com,https://b.com" is a list: write each origin by itself: https://a.com https://b.com`},
+		{"https://a.com https://b.com", `origin "https://a.com https://b.com" is a list: write each origin by itself: https://a.com https://b.com`},
+		{"https://a.com,", `origin "https://a.com," is a list: write each origin by itself: https://a.com`},
+		{"file://", `origin "file://" is a file's, whose pages have the origin null`},
+		{"file://*", `origin "file://*" is a file's, whose pages have the origin null`},
+		{"https://", `origin "https://" has no host: write origins such as https://app.example.com`},
+		{"://a", `origin "://a" has a malformed scheme: write origins such as https://app.example.com`},
+		{"1a://b", `origin "1a://b" has a malformed scheme: write origins such as https://app.example.com`},
+		{"https://{host}", `origin "https://{host}" has a placeholder where none is replaced`},
+		{"https://a%2eb", `origin "https://a%2eb" has percent-encoding in the host, and browsers send none`},
+		{"https://a\x00b", `origin "https://a\x00b" has a character that no origin has: write origins such as https://app.example.com`},
+		{"https://a\xffb", `origin "https://a\xffb" has a character that no origin has: write origins such as https://app.example.com`},
+		{"https://a..b", `origin "https://a..b" has a malformed host: write origins such as https://app.example.com`},
+		{"https://a!b", `origin "https://a!b" has a malformed host: write origins such as https://app.example.com`},
+		{"https://example.123", `origin "https://example.123" has a malformed host: write origins such as https://app.example.com`},
+		{"https://*." + longHost(252), `origin "https://*.` + longHost(252) + `" has a host that is too long`},
+	} {
+		_, err := ParsePattern(tc.s)
+		if err == nil {
+			t.Errorf("%q is accepted", tc.s)
+		} else if err.Error() != tc.want {
+			t.Errorf("%q:\n got %s\nwant %s", tc.s, err, tc.want)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	for _, tc := range []struct{ s, witness string }{
+		{"https://*.com", "https://stranger.com"},
+		{"https://*.co.uk:8443", "https://stranger.co.uk:8443"},
+		{"https://*.co.uk:*", "https://stranger.co.uk"},
+		{"https://*.github.io", "https://stranger.github.io"},
+		{"https://*.vercel.app", "https://stranger.vercel.app"},
+		{"https://*.ck", "https://stranger.stranger.ck"},
+		{"moz-extension://*", "moz-extension://stranger"},
+		{"app://*.host", "app://stranger.host"},
+		{"https://*.example.com", ""},
+		{"https://*.example.github.io", ""},
+		{"https://*.example.co.uk", ""},
+		{"https://github.io", ""},
+		{"http://*.localhost:*", ""},
+		{"https://*.lan", ""},
+		{"https://*.corp", ""},
+		{"https://*.internal", ""},
+		{"http://localhost:*", ""},
+		{"moz-extension://0f0e0d0c-1111-2222-3333-444455556666", ""},
+	} {
+		p, err := ParsePattern(tc.s)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		witness, open := p.Open()
+		if witness != tc.witness || open != (tc.witness != "") {
+			t.Errorf("%q: open %t by %q, want %q", tc.s, open, witness, tc.witness)
+		}
+		if o, ok := Parse(witness); open && (!ok || !NewIndex([]Pattern{p}).Allows(o)) {
+			t.Errorf("%q does not admit its witness %q", tc.s, witness)
+		}
+	}
+}
+
+// FuzzParsePattern: what is accepted is spelled in one way, and admits
+// something; what is refused is quoted, and its correction is a pattern.
+func FuzzParsePattern(f *testing.F) {
+	for _, tc := range wellFormed {
+		f.Add(tc.s)
+	}
+	for _, s := range malformed {
+		f.Add(s)
+	}
+	for _, s := range []string{"https://*.example.com", "http://localhost:*", "https://*.example.com:*", "app://*", "Example.com:443", "https://BÜCHER.example/", "[::1]:80"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := ParsePattern(s)
+		if err != nil {
+			if _, correction, ok := strings.Cut(err.Error(), `: write "`); ok {
+				correction = strings.TrimSuffix(correction, `"`)
+				if _, err := ParsePattern(correction); err != nil {
+					t.Errorf("%q is corrected to %q: %v", s, correction, err)
+				}
+			}
+			return
+		}
+		sample := strings.Replace(strings.Replace(s, "://*", "://a", 1), ":*", ":8443", 1)
+		if o, ok := Parse(sample); !ok || !NewIndex([]Pattern{p}).Allows(o) {
+			t.Errorf("%q does not admit %q", s, sample)
+		}
+	})
+}
