@@ -9,33 +9,48 @@ import "strings"
 // the end. Case does not matter. Elements that are no names are kept, empty ones
 // are not; "*" is an element like others.
 func MergeVary(lines, want []string) (merged string, changed bool) {
-	if len(lines) == 1 && len(want) == 1 && strings.EqualFold(lines[0], want[0]) {
-		return "", false
+	n := len(want)
+	for _, line := range lines {
+		n += 1 + strings.Count(line, ",")
 	}
-	seen := make(map[string]bool)
-	var elements []string
-	repeated := false
-	add := func(element string) {
-		key := strings.ToLower(element)
-		if seen[key] {
-			repeated = true
-			return
+	// A few elements are compared one by one, and need no memory but the stack.
+	// Many are indexed, so that no upstream can make the work quadratic.
+	var few [16]string
+	elements := few[:0]
+	var index map[string]bool
+	if n > len(few) {
+		index = make(map[string]bool, n)
+	}
+	isNew := func(element string) bool {
+		if index != nil {
+			key := strings.ToLower(element)
+			known := index[key]
+			index[key] = true
+			return !known
 		}
-		seen[key] = true
-		elements = append(elements, element)
+		for _, other := range elements {
+			if strings.EqualFold(other, element) {
+				return false
+			}
+		}
+		return true
 	}
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
-			if element = strings.Trim(element, " \t"); element != "" {
-				add(element)
+			if element = strings.Trim(element, " \t"); element == "" {
+				continue
+			}
+			if isNew(element) {
+				elements = append(elements, element)
+			} else {
+				changed = true
 			}
 		}
 	}
-	changed = repeated
 	for _, name := range want {
-		if !seen[strings.ToLower(name)] {
+		if isNew(name) {
+			elements = append(elements, name)
 			changed = true
-			add(name)
 		}
 	}
 	if !changed {
