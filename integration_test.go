@@ -150,29 +150,35 @@ type reply struct {
 	bodyErr error
 }
 
-// send makes the call's request over one of the protocols. An error is one of
-// the connection.
-func (s *site) send(protocol string, c call) (*reply, error) {
-	s.t.Helper()
+// open makes the call's request over one of the protocols, and returns when the
+// header of the response has come. An error is one of the connection.
+func (s *site) open(ctx context.Context, protocol string, c call) (*http.Response, error) {
 	url := "http://" + s.http + c.path
 	if protocol != "HTTP/1.1" {
 		url = "https://" + s.https + c.path
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, c.method, url, nil)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	maps.Copy(r.Header, c.header)
 	res, err := s.transports[protocol].RoundTrip(r)
+	if err == nil && res.Proto != protocol {
+		res.Body.Close()
+		return nil, fmt.Errorf("spoke %s, want %s", res.Proto, protocol)
+	}
+	return res, err
+}
+
+// send is open, and reads the response to its end.
+func (s *site) send(protocol string, c call) (*reply, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	res, err := s.open(ctx, protocol, c)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	if res.Proto != protocol {
-		s.t.Fatalf("spoke %s, want %s", res.Proto, protocol)
-	}
 	body, err := io.ReadAll(res.Body)
 	return &reply{res, body, err}, nil
 }
