@@ -1,0 +1,369 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/caddytls"
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+)
+
+// block is a fenced block of a document.
+type block struct{ section, language, text string }
+
+// blocks returns the fenced blocks of a Markdown document.
+func blocks(t *testing.T, file string) []block {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []block
+	var open *block
+	section := ""
+	for line := range strings.Lines(strings.ReplaceAll(string(content), "\r\n", "\n")) {
+		fence, isFence := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "```")
+		switch {
+		case isFence && open == nil:
+			open = &block{section: section, language: fence}
+		case isFence:
+			list = append(list, *open)
+			open = nil
+		case open != nil:
+			open.text += line
+		case strings.HasPrefix(line, "#"):
+			section = strings.Trim(line, "# \n")
+		}
+	}
+	return list
+}
+
+// recipes says, for each Caddyfile of the README, what it answers. The upstream
+// at localhost:3000 has CORS fields of its own.
+var recipes = map[string]struct {
+	host      string
+	path      string
+	exchanges []exchange
+}{
+	"Caddyfile": {host: "api.example.com", exchanges: []exchange{
+		{name: "exact", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Accept-Encoding, Origin")},
+		{name: "wildcard", header: fields("Origin: https://x.preview.example.com"), want: fields("Access-Control-Allow-Origin: https://x.preview.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
+		{
+			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "PATCH"),
+			want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE",
+				"Access-Control-Allow-Headers: Content-Type, X-CSRF-Token", "Access-Control-Max-Age: 7200", varyAll),
+		},
+	}},
+	"A single-page app and its API, with cookies": {host: "api.example.com", exchanges: []exchange{
+		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{
+			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "PUT", "Access-Control-Request-Headers: content-type"),
+			want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE",
+				"Access-Control-Allow-Headers: Content-Type", "Access-Control-Max-Age: 7200", varyAll),
+		},
+	}},
+	"Several origins, and subdomains": {host: "api.example.com", exchanges: []exchange{
+		{name: "apex", header: fields("Origin: https://example.com"), want: fields("Access-Control-Allow-Origin: https://example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "subdomain", header: fields("Origin: https://a.b.example.com"), want: fields("Access-Control-Allow-Origin: https://a.b.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "partner", header: fields("Origin: https://partner.example.net"), want: fields("Access-Control-Allow-Origin: https://partner.example.net", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", header: fields("Origin: https://x.partner.example.net"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"Preview deployments": {host: "api.example.com", exchanges: []exchange{
+		{name: "preview", header: fields("Origin: https://pr-42.preview.example.com"), want: fields("Access-Control-Allow-Origin: https://pr-42.preview.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "on a platform", header: fields("Origin: https://app-a1b2-myteam.vercel.app"), want: fields("Access-Control-Allow-Origin: https://app-a1b2-myteam.vercel.app", "Vary: Accept-Encoding, Origin")},
+		{name: "another team's", header: fields("Origin: https://app-a1b2-theirteam.vercel.app"), want: fields("Vary: Accept-Encoding, Origin")},
+		{name: "longer", header: fields("Origin: https://pr-42.preview.example.com.evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"Local development": {host: "api.example.com", exchanges: []exchange{
+		{name: "any port", header: fields("Origin: http://localhost:5173"), want: fields("Access-Control-Allow-Origin: http://localhost:5173", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{name: "no port", header: fields("Origin: http://localhost"), want: fields("Access-Control-Allow-Origin: http://localhost", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", header: fields("Origin: http://localhost.evil.example:5173"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"Mobile, desktop and extension apps": {host: "api.example.com", exchanges: []exchange{
+		{name: "Capacitor", header: fields("Origin: capacitor://localhost"), want: fields("Access-Control-Allow-Origin: capacitor://localhost", "Vary: Accept-Encoding, Origin")},
+		{name: "Obsidian", header: fields("Origin: app://obsidian.md"), want: fields("Access-Control-Allow-Origin: app://obsidian.md", "Vary: Accept-Encoding, Origin")},
+		{name: "file", header: fields("Origin: file://"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"A public API": {host: "data.example.com", exchanges: []exchange{
+		{name: "any", header: fields("Origin: https://whoever.example"), want: fields("Access-Control-Allow-Origin: *", "Vary: Accept-Encoding")},
+		{name: "none", want: fields("Access-Control-Allow-Origin: *", "Vary: Accept-Encoding")},
+		{
+			name: "preflight", method: "OPTIONS", status: 204, header: preflight("null", "POST", "Access-Control-Request-Headers: x-a"),
+			want: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: *", varyAll),
+		},
+	}},
+	"An upstream with CORS headers of its own": {host: "api.example.com", exchanges: []exchange{
+		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
+		{name: "none", want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"Fonts, images and a CDN": {host: "static.example.com", path: "/fonts/a.woff2", exchanges: []exchange{
+		{name: "any", status: 200, header: fields("Origin: https://whoever.example"), want: fields("Access-Control-Allow-Origin: *", "Timing-Allow-Origin: *", "Vary: Accept-Encoding")},
+		{name: "none", status: 200, want: fields("Access-Control-Allow-Origin: *", "Timing-Allow-Origin: *", "Vary: Accept-Encoding")},
+	}},
+	"Authentication": {host: "example.com", path: "/api/items", exchanges: []exchange{
+		{
+			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "GET", "Access-Control-Request-Headers: authorization"),
+			want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization", varyAll),
+		},
+		{name: "without a password", status: 401, header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Origin")},
+		{name: "with one", status: 200, header: fields("Origin: https://app.example.com", "Authorization: Basic Ym9iOmhpY2N1cA=="), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
+	}},
+	"Error pages": {host: "api.example.com", path: "/dead", exchanges: []exchange{
+		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Origin", "Vary: Accept-Encoding")},
+		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Origin", "Vary: Accept-Encoding")},
+	}},
+	"A tenant's own origin": {host: "acme.api.example.com", exchanges: []exchange{
+		{name: "own", header: fields("Origin: https://www.acme.example"), want: fields("Access-Control-Allow-Origin: https://www.acme.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{name: "by label", header: fields("Origin: https://acme.app.example.com"), want: fields("Access-Control-Allow-Origin: https://acme.app.example.com", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{name: "another tenant's", header: fields("Origin: https://shop.globex.example"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"Refusing requests from other sites": {host: "intranet.example.com", exchanges: []exchange{
+		{name: "allowed", status: 200, header: fields("Origin: https://portal.example.com"), want: fields("Access-Control-Allow-Origin: https://portal.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", status: 403, header: fields("Origin: https://evil.example"), want: fields("Vary: Origin")},
+		{name: "none", status: 200, want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+}
+
+// TestReadmeCaddyfiles runs each Caddyfile of the README and makes the requests
+// that go with it.
+func TestReadmeCaddyfiles(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "https://upstream.example")
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		w.Header().Set("Vary", "Accept-Encoding")
+		if r.URL.Path == "/dead" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(upstream.Close)
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "fonts"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "fonts", "a.woff2"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, b := range blocks(t, "README.md") {
+		if b.language != "caddyfile" {
+			continue
+		}
+		recipe, ok := recipes[b.section]
+		if !ok {
+			t.Errorf("nothing is known of what the Caddyfile of %q answers", b.section)
+			continue
+		}
+		seen++
+		t.Run(b.section, func(t *testing.T) {
+			if formatted := string(caddyfile.Format([]byte(b.text))); formatted != b.text {
+				t.Errorf("not formatted, want:\n%s", formatted)
+			}
+			base := run(t, strings.NewReplacer(
+				"localhost:3000", strings.TrimPrefix(upstream.URL, "http://"),
+				"/srv/static", filepath.ToSlash(root),
+			).Replace(b.text))
+			for _, e := range recipe.exchanges {
+				t.Run(e.name, func(t *testing.T) {
+					e.checkAt(t, base+recipe.path, recipe.host)
+				})
+			}
+		})
+	}
+	if seen != len(recipes) {
+		t.Errorf("%d recipes are tested, %d are known", seen, len(recipes))
+	}
+}
+
+// checkAt makes the exchange's request to a URL, for a host.
+func (e *exchange) checkAt(t *testing.T, url, host string) {
+	t.Helper()
+	req, err := http.NewRequest(e.method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	for name, values := range e.header {
+		req.Header[name] = values
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	res.Body.Close()
+	if e.status != 0 && res.StatusCode != e.status {
+		t.Errorf("status %d, want %d", res.StatusCode, e.status)
+	}
+	e.check(t, res)
+}
+
+// run makes Caddy serve the sites of a Caddyfile on a port of this machine,
+// without TLS, and returns the URL.
+func run(t *testing.T, text string) string {
+	t.Helper()
+	adapted, err := adapt(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Apps struct {
+			HTTP struct {
+				Servers map[string]map[string]any `json:"servers"`
+			} `json:"http"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	for _, server := range config.Apps.HTTP.Servers {
+		server["listen"] = []string{addr}
+		server["automatic_https"] = map[string]bool{"disable": true}
+		delete(server, "tls_connection_policies")
+	}
+	encoded, err := json.Marshal(map[string]any{
+		"admin":   map[string]any{"disabled": true, "config": map[string]bool{"persist": false}},
+		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "discard"}}}},
+		"storage": map[string]string{"module": "file_system", "root": t.TempDir()},
+		"apps":    config.Apps,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(encoded, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + addr
+}
+
+// TestReadmeJSON: the JSON of the README is the Caddyfile of the README.
+func TestReadmeJSON(t *testing.T) {
+	var handlers []Handler
+	for _, b := range blocks(t, "README.md") {
+		if b.language != "json" {
+			continue
+		}
+		var module map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(b.text), &module); err != nil {
+			t.Fatal(err)
+		}
+		if string(module["handler"]) != `"cors"` {
+			t.Errorf("handler %s", module["handler"])
+		}
+		delete(module, "handler")
+		stripped, err := json.Marshal(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var h Handler
+		if err := caddy.StrictUnmarshalJSON(stripped, &h); err != nil {
+			t.Fatal(err)
+		}
+		handlers = append(handlers, h)
+	}
+	for _, b := range blocks(t, "README.md") {
+		if b.language != "caddyfile" || b.section != "Caddyfile" {
+			continue
+		}
+		_, directive, _ := strings.Cut(b.text, "\tcors ")
+		directive, _, _ = strings.Cut(directive, "\n\t}")
+		var h Handler
+		if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("cors " + directive + "\n}")); err != nil {
+			t.Fatal(err)
+		}
+		if len(handlers) != 1 || !reflect.DeepEqual(handlers[0], h) {
+			t.Errorf("got %+v, want %+v", handlers, h)
+		}
+	}
+}
+
+// TestReadmeSyntax: the syntax of the README, that of UnmarshalCaddyfile, and the
+// table of options name the subdirectives that there are, in order.
+func TestReadmeSyntax(t *testing.T) {
+	names := func(text, pattern string) (list []string) {
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			list = append(list, match[1])
+		}
+		return list
+	}
+	var syntax string
+	for _, b := range blocks(t, "README.md") {
+		if b.language == "" {
+			syntax += b.text
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("caddyfile.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, list := range map[string][]string{
+		"README's syntax": names(syntax, `(?m)^\t(\w+)`),
+		"README's table":  names(string(readme), "(?m)^\\| `([a-z]+_\\w+)` \\|"),
+		"doc comment":     names(string(source), `(?m)^//\t    (\w+)`),
+	} {
+		if !slices.Equal(list, subdirectives) {
+			t.Errorf("%s: got %v, want %v", where, list, subdirectives)
+		}
+	}
+	var fields []string
+	handler := reflect.TypeFor[Handler]()
+	for i := range handler.NumField() {
+		if f := handler.Field(i); f.IsExported() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			fields = append(fields, name)
+		}
+	}
+	if !slices.Equal(fields, subdirectives) {
+		t.Errorf("JSON has %v, Caddyfile has %v", fields, subdirectives)
+	}
+}
+
+// TestReadmeCommands: every command of the README is one that is known to be run,
+// by a test or by whoever checks a change.
+func TestReadmeCommands(t *testing.T) {
+	known := []string{
+		"go run ./cmd/caddy run --config Caddyfile.example", // TestExample
+		"go test ./...", // this
+		"xcaddy build --with github.com/seed-56c1dbac/caddy-cors", // .ci/run, of the checkout
+	}
+	var commands []string
+	for _, b := range blocks(t, "README.md") {
+		if b.language == "sh" {
+			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
+		}
+		if !slices.Contains([]string{"", "sh", "json", "caddyfile"}, b.language) {
+			t.Errorf("a block of %q is not executed", b.language)
+		}
+	}
+	if !slices.Equal(commands, known) {
+		t.Errorf("got %q, want %q", commands, known)
+	}
+}
