@@ -58,7 +58,7 @@ func TestExample(t *testing.T) {
 	go func() { exited <- caddy.Wait() }()
 	t.Cleanup(func() {
 		_ = caddy.Process.Kill()
-		<-exited
+		_ = <-exited
 		if t.Failed() {
 			t.Log(log.String())
 		}

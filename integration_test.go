@@ -134,7 +134,6 @@ var protocols = []string{"HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}
 
 // call is a request, and what is to be said about CORS in the response.
 type call struct {
-	name   string
 	method string // GET if empty
 	path   string
 	header http.Header
@@ -278,7 +277,7 @@ func freePort(t *testing.T) string {
 		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		tcp.Close()
 		if err == nil {
-			udp.Close()
+			_ = udp.Close()
 			return fmt.Sprintf("localhost:%d", port)
 		}
 	}

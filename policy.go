@@ -44,8 +44,9 @@ func (p *policy) answer(r *http.Request, result result) *answer {
 		return p.none[i]
 	case resultAllowed:
 		return p.allowed[i]
+	default:
+		return p.denied[i]
 	}
-	return p.denied[i]
 }
 
 // Waivers: what dangerously_allow takes.

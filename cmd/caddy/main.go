@@ -6,9 +6,9 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	// Caddy's standard modules, and this one.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
 	_ "github.com/seed-56c1dbac/caddy-cors"
 )
 

@@ -47,18 +47,16 @@ func fault(s string) string {
 	case scanScheme(strings.ToLower(scheme)) != len(scheme) || scheme == "":
 		return "has a malformed scheme" + advice
 	}
-	authority := rest
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
-		authority = rest[:i]
 		if rest[i:] == "/" {
 			return "has a trailing slash, and browsers send none"
 		}
 		return "has a path, and browsers send none"
 	}
-	if strings.Contains(authority, "@") {
+	if strings.Contains(rest, "@") {
 		return "has user information, and browsers send none"
 	}
-	host, port := splitPort(authority)
+	host, port := splitPort(rest)
 	switch {
 	case host == "":
 		return "has no host" + advice
@@ -78,7 +76,7 @@ func fault(s string) string {
 		return "has a trailing dot, which makes it another origin than without"
 	case s != strings.ToLower(s):
 		return "has upper-case letters, and browsers send lower case"
-	case strings.HasSuffix(authority, ":"):
+	case strings.HasSuffix(rest, ":"):
 		return "has an empty port, and browsers send none"
 	case port != "" && port != "*" && !validPort(":"+port, ""):
 		return "has a port that is no number from 1 to 65535 without leading zeros"

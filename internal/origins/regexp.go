@@ -131,8 +131,9 @@ func enumerate(re *syntax.Regexp) (list []string, ok bool) {
 			list = append(list, next...)
 		}
 		return list, true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 // foldings returns r in both cases, as ranges.
