@@ -21,6 +21,8 @@ type answer struct {
 	// ownsTiming says that Timing-Allow-Origin is the policy's too, even where
 	// it is not among the fields.
 	ownsTiming bool
+	// size is how many values apply sets at most, and at least one.
+	size int
 }
 
 // field is a header field with its one value. Its name is in canonical form.
@@ -36,24 +38,28 @@ var (
 )
 
 func newAnswer(vary []string, ownsTiming bool, fields ...field) *answer {
-	return &answer{fields: fields, vary: vary, varyLine: strings.Join(vary, ", "), ownsTiming: ownsTiming}
+	size := len(fields)
+	if len(vary) > 0 {
+		size++
+	}
+	return &answer{fields: fields, vary: vary, varyLine: strings.Join(vary, ", "), ownsTiming: ownsTiming, size: max(size, 1)}
 }
 
 // apply makes h say what the answer says about CORS, and nothing else, whoever
-// has written to h before. origin is the request's. The values are kept in the
-// given array as far as it reaches: each response needs its own, because other
-// handlers edit the values of a header map in place.
-func (a *answer) apply(h http.Header, origin string, values []string) {
-	for name := range h {
-		if isResponseField(name) {
-			delete(h, name)
-		}
+// has written to h before. values is the memory for its values, of at least one,
+// which is the request's origin; if it does not suffice, apply allocates. Each
+// response needs its own, because other handlers edit the values of a header map
+// in place.
+func (a *answer) apply(h http.Header, values []string) {
+	if len(h) > 0 {
+		removeCORS(h)
 	}
 	if a.ownsTiming {
 		delete(h, fetch.TimingAllowOrigin)
 	}
-	if need := len(a.fields) + 1; len(values) < need {
-		values = make([]string, need)
+	origin := values[0]
+	if len(values) < a.size {
+		values = make([]string, a.size)
 	}
 	for i, f := range a.fields {
 		values[i] = f.value
@@ -76,6 +82,16 @@ func (a *answer) apply(h http.Header, origin string, values []string) {
 	i := len(a.fields)
 	values[i] = line
 	h[fetch.Vary] = values[i : i+1 : i+1]
+}
+
+// removeCORS removes the CORS response fields, all that there are or may be: a
+// handler or an upstream can send any of them.
+func removeCORS(h http.Header) {
+	for name := range h {
+		if isResponseField(name) {
+			delete(h, name)
+		}
+	}
 }
 
 // isResponseField reports whether name is that of a CORS response field, in any
@@ -114,11 +130,16 @@ func (c *compiler) compileAnswers() {
 	if c.any {
 		none = allowed
 	}
-	for i, vary := range [][]string{vary, varyPreflight} {
-		c.none[i] = newAnswer(vary, c.AllowTiming, none...)
-		c.allowed[i] = newAnswer(vary, c.AllowTiming, allowed...)
-		c.denied[i] = newAnswer(vary, c.AllowTiming)
+	actual := func(vary []string) answers {
+		denied := newAnswer(vary, c.AllowTiming)
+		return answers{
+			resultNone:       newAnswer(vary, c.AllowTiming, none...),
+			resultAllowed:    newAnswer(vary, c.AllowTiming, allowed...),
+			resultDenied:     denied,
+			resultSameOrigin: denied,
+		}
 	}
+	c.actual, c.options = actual(vary), actual(varyPreflight)
 
 	preflight := add(slices.Clip(allowOrigin), fetch.AllowMethods, c.allowMethods())
 	preflight = add(preflight, fetch.AllowHeaders, c.allowHeaders)

@@ -8,33 +8,42 @@ import (
 )
 
 // result is the outcome of a decision about a request's origin.
-type result string
+type result uint8
 
 const (
-	resultNone       result = "none" // no Origin, nothing to decide
-	resultAllowed    result = "allowed"
-	resultDenied     result = "denied"
-	resultSameOrigin result = "same_origin" // not allowed, but no page of another origin
+	resultNone result = iota // no Origin, nothing to decide
+	resultAllowed
+	resultDenied
+	resultSameOrigin // not allowed, but no page of another origin
 )
+
+func (r result) String() string {
+	return [...]string{"none", "allowed", "denied", "same_origin"}[r]
+}
 
 // reason says why an origin is denied, or what of a preflight the browser will
 // refuse. The set is closed: a reason never contains anything of the request.
-type reason string
+type reason uint8
 
 const (
-	reasonOrigin    reason = "origin"           // not in the set
-	reasonMalformed reason = "malformed_origin" // not one serialized origin
-	reasonNull      reason = "null_origin"      // opaque
-	reasonInsecure  reason = "insecure_origin"  // in the set, but http and with credentials
-	reasonMethod    reason = "method"           // the preflight asks for a method that is not allowed
-	reasonHeaders   reason = "headers"          // or for a request field that is not
+	reasonNone      reason = iota // allowed
+	reasonOrigin                  // not in the set
+	reasonMalformed               // not one serialized origin
+	reasonNull                    // opaque
+	reasonInsecure                // in the set, but http and with credentials
+	reasonMethod                  // the preflight asks for a method that is not allowed
+	reasonHeaders                 // or for a request field that is not
 )
+
+func (r reason) String() string {
+	return [...]string{"", "origin", "malformed_origin", "null_origin", "insecure_origin", "method", "headers"}[r]
+}
 
 // decision is what a policy decides about a request's origin.
 type decision struct {
 	origin string // where allowed, as the browser sent it
 	result result
-	reason reason // "" where allowed
+	reason reason
 }
 
 // decide judges the origin of r. What it costs does not depend on what a

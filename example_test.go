@@ -58,9 +58,8 @@ func TestExample(t *testing.T) {
 	go func() { exited <- caddy.Wait() }()
 	t.Cleanup(func() {
 		_ = caddy.Process.Kill()
-		_ = <-exited
-		if t.Failed() {
-			t.Log(log.String())
+		if err := <-exited; t.Failed() {
+			t.Log(err, log.String())
 		}
 	})
 	const api = "http://localhost:8081"

@@ -154,15 +154,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	d := h.policy.decide(r)
-	if isPreflight(r) {
+	if d.result != resultNone && isPreflight(r) {
 		h.log("preflight", r, d)
 		return h.servePreflight(w, r, next, d)
 	}
-	if d.result == resultDenied && sameOrigin(r) {
-		d.result = resultSameOrigin
+	if d.result != resultNone {
+		if d.result == resultDenied && sameOrigin(r) {
+			d.result = resultSameOrigin
+		}
+		h.log("actual", r, d)
 	}
-	h.log("actual", r, d)
-
 	rw := newResponseWriter(w, h.policy.answer(r, d.result), d.origin)
 	defer rw.commit()
 	if h.RejectDisallowed && d.result == resultDenied && !isErrorRoute(r) {
@@ -179,9 +180,6 @@ func isErrorRoute(r *http.Request) bool {
 
 // log logs a decision. What a stranger can put into the log is bounded.
 func (h *Handler) log(kind string, r *http.Request, d decision) {
-	if d.result == resultNone {
-		return
-	}
 	entry := h.logger.Check(zapcore.DebugLevel, "cors")
 	if entry == nil {
 		return
@@ -193,8 +191,8 @@ func (h *Handler) log(kind string, r *http.Request, d decision) {
 	entry.Write(
 		zap.String("origin", origin[:min(len(origin), origins.MaxLen)]),
 		zap.String("kind", kind),
-		zap.String("result", string(d.result)),
-		zap.String("reason", string(d.reason)),
+		zap.String("result", d.result.String()),
+		zap.String("reason", d.reason.String()),
 	)
 }
 

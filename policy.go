@@ -26,27 +26,21 @@ type policy struct {
 	authorization bool // named, as anyField does not cover it
 	fields        fetch.FieldSet
 
-	// What is said on responses to anything but a preflight, other than OPTIONS
-	// and OPTIONS, by the result of the decision.
-	none, allowed, denied [2]*answer
-
+	// What is said on the responses to preflights, and to other requests.
 	preflightAllowed, preflightDenied *answer
+	actual, options                   answers
 }
+
+// answers are what is said on responses to requests that are no preflights, by
+// the result of the decision.
+type answers [resultSameOrigin + 1]*answer
 
 // answer returns what is said on the response to r, which is not a preflight.
 func (p *policy) answer(r *http.Request, result result) *answer {
-	i := 0
 	if r.Method == http.MethodOptions {
-		i = 1
+		return p.options[result]
 	}
-	switch result {
-	case resultNone:
-		return p.none[i]
-	case resultAllowed:
-		return p.allowed[i]
-	default:
-		return p.denied[i]
-	}
+	return p.actual[result]
 }
 
 // Waivers: what dangerously_allow takes.
@@ -74,6 +68,7 @@ type compiler struct {
 	policy
 	patterns []origins.Pattern
 	needed   map[string]bool // waivers that something needs, or may need
+	said     map[string]bool // problems and warnings, as an entry that stands twice counts once
 
 	// Values of response fields, "" where there is nothing to say.
 	allowHeaders, exposeHeaders, maxAge string
@@ -82,17 +77,25 @@ type compiler struct {
 }
 
 func (c *compiler) problem(format string, args ...any) {
-	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+	c.problems = c.say(c.problems, fmt.Sprintf(format, args...))
 }
 
 func (c *compiler) warn(format string, args ...any) {
-	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
+	c.warnings = c.say(c.warnings, fmt.Sprintf(format, args...))
+}
+
+func (c *compiler) say(list []string, message string) []string {
+	if c.said[message] {
+		return list
+	}
+	c.said[message] = true
+	return append(list, message)
 }
 
 // compile returns the policy that the handler's configuration describes, and
 // what is wrong with it. The policy is of use only if there are no problems.
 func (h *Handler) compile() (p *policy, problems, warnings []string) {
-	c := &compiler{Handler: h, needed: make(map[string]bool)}
+	c := &compiler{Handler: h, needed: make(map[string]bool), said: make(map[string]bool)}
 	c.credentials = h.AllowCredentials
 	c.overrulesInsecure = h.AllowCredentials && !c.waived(waiverInsecure)
 	c.compileOrigins()
@@ -105,7 +108,8 @@ func (h *Handler) compile() (p *policy, problems, warnings []string) {
 	c.judgePreflightStatus()
 	c.judgeWaivers()
 	c.compileAnswers()
-	return &c.policy, c.problems, c.warnings
+	compiled := c.policy // a copy, which does not keep the compiler's lists
+	return &compiled, c.problems, c.warnings
 }
 
 func (c *compiler) waived(waiver string) bool {
@@ -114,12 +118,8 @@ func (c *compiler) waived(waiver string) bool {
 
 // compileOrigins reads allow_origins.
 func (c *compiler) compileOrigins() {
-	seen := make(map[string]bool, len(c.AllowOrigins))
+	c.patterns = make([]origins.Pattern, 0, len(c.AllowOrigins))
 	for _, s := range c.AllowOrigins {
-		if seen[s] {
-			continue
-		}
-		seen[s] = true
 		if err := c.compileOrigin(s); err != nil {
 			c.problem("allow_origins: %v", err)
 		}
@@ -149,7 +149,7 @@ func (c *compiler) compileOrigin(s string) error {
 	case t.probe.String() == "":
 		c.needed[waiverInsecure] = true // who knows
 	case t.probe.Insecure():
-		c.insecure(fmt.Sprintf("allow_origins %q", s))
+		c.insecure(literal(s))
 	}
 	return nil
 }
@@ -167,12 +167,20 @@ func (c *compiler) compileLiteral(s string) error {
 	if err != nil {
 		return err
 	}
-	c.add(pattern, fmt.Sprintf("allow_origins %q", s))
+	c.add(pattern, literal(s))
 	return nil
 }
 
-// add adds a pattern to the set, and judges it; subject is how problems name it.
-func (c *compiler) add(p origins.Pattern, subject string) {
+// A subject is how problems name a configured origin. It is made when there is
+// one, as there may be very many origins.
+type subject func() string
+
+func literal(s string) subject {
+	return func() string { return fmt.Sprintf("allow_origins %q", s) }
+}
+
+// add adds a pattern to the set, and judges it.
+func (c *compiler) add(p origins.Pattern, subject subject) {
 	c.patterns = append(c.patterns, p)
 	if p.Insecure() {
 		c.insecure(subject)
@@ -205,7 +213,7 @@ func (c *compiler) compileRegexps() {
 			c.warn("allow_origins_regexp: regexp %q is dead: no origin that a browser sends matches it", expr)
 		default:
 			for _, p := range patterns {
-				c.add(p, fmt.Sprintf("allow_origins_regexp %q admits %q, which", expr, p))
+				c.add(p, func() string { return fmt.Sprintf("allow_origins_regexp %q admits %q, which", expr, p) })
 			}
 		}
 	}
@@ -245,25 +253,25 @@ func (c *compiler) judgeAny() {
 }
 
 // insecure judges a configured origin that admits plain http.
-func (c *compiler) insecure(subject string) {
+func (c *compiler) insecure(subject subject) {
 	if !c.credentials {
 		return
 	}
 	c.needed[waiverInsecure] = true
 	if c.overrulesInsecure {
-		c.problem(`%s is insecure: with allow_credentials, whoever is on the network path of an http page can read your users' data: write https://, or accept that with "dangerously_allow insecure_origins"`, subject)
+		c.problem(`%s is insecure: with allow_credentials, whoever is on the network path of an http page can read your users' data: write https://, or accept that with "dangerously_allow insecure_origins"`, subject())
 	}
 }
 
 // open judges a configured origin that strangers can obtain, such as witness.
-func (c *compiler) open(subject, witness string) {
+func (c *compiler) open(subject subject, witness string) {
 	if !c.credentials {
-		c.warn("%s is open: anyone can obtain an origin that it allows, such as %q", subject, witness)
+		c.warn("%s is open: anyone can obtain an origin that it allows, such as %q", subject(), witness)
 		return
 	}
 	c.needed[waiverOpen] = true
 	if !c.waived(waiverOpen) {
-		c.problem(`%s is open: anyone can obtain an origin that it allows, such as %q, and with allow_credentials read your users' data: write the exact origins, or accept that with "dangerously_allow open_origins"`, subject, witness)
+		c.problem(`%s is open: anyone can obtain an origin that it allows, such as %q, and with allow_credentials read your users' data: write the exact origins, or accept that with "dangerously_allow open_origins"`, subject(), witness)
 	}
 }
 

@@ -16,12 +16,11 @@ import (
 // has use for more.
 const echoLimit = 4 << 10
 
-// isPreflight reports whether r is a CORS-preflight request
+// isPreflight reports whether r, which has an Origin, is a CORS-preflight request
 // (https://fetch.spec.whatwg.org/#cors-preflight-request). The fields need only
 // be there: whether their values are any good is for the policy to say.
 func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions &&
-		len(r.Header[fetch.Origin]) > 0 && len(r.Header[fetch.RequestMethod]) > 0
+	return r.Method == http.MethodOptions && len(r.Header[fetch.RequestMethod]) > 0
 }
 
 // servePreflight answers a preflight, or hands over the answer's fields to the
@@ -39,7 +38,9 @@ func (h *Handler) servePreflight(w http.ResponseWriter, r *http.Request, next ca
 		defer rw.commit()
 		return next.ServeHTTP(rw, r)
 	}
-	a.apply(w.Header(), d.origin, nil)
+	values := make([]string, a.size)
+	values[0] = d.origin
+	a.apply(w.Header(), values)
 	status := http.StatusForbidden
 	if d.result == resultAllowed {
 		status = h.PreflightStatus
@@ -49,7 +50,7 @@ func (h *Handler) servePreflight(w http.ResponseWriter, r *http.Request, next ca
 }
 
 // refusal returns what the browser will find missing in the answer to r, a
-// preflight from an allowed origin, or "".
+// preflight from an allowed origin, or reasonNone.
 func (p *policy) refusal(r *http.Request) reason {
 	method := r.Header[fetch.RequestMethod]
 	if len(method) != 1 || !p.allowsMethod(method[0]) {
@@ -58,7 +59,7 @@ func (p *policy) refusal(r *http.Request) reason {
 	if !p.allowsFields(r.Header[fetch.RequestHeaders]) {
 		return reasonHeaders
 	}
-	return ""
+	return reasonNone
 }
 
 func (p *policy) allowsMethod(m string) bool {

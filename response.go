@@ -13,22 +13,44 @@ import (
 // answer at the moment the header is sent, by whichever method that happens, so
 // that nothing an inner handler or an upstream has set can stand beside it.
 //
-// It is the one allocation of a request; its values take what an answer to
-// anything but a preflight can need.
+// It and the values that it sets are the one allocation of a request.
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	answer *answer // nil once applied
-	origin string
-	values [5]string
+	answer *answer  // nil once applied
+	values []string // memory for the answer's values, with the origin in front
 }
 
 func newResponseWriter(w http.ResponseWriter, a *answer, origin string) *responseWriter {
-	return &responseWriter{
-		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		answer:                a,
-		origin:                origin,
+	var rw *responseWriter
+	switch a.size {
+	case 1:
+		alloc := new(struct {
+			responseWriter
+			memory [1]string
+		})
+		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
+	case 2, 3:
+		alloc := new(struct {
+			responseWriter
+			memory [3]string
+		})
+		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
+	case 4:
+		alloc := new(struct {
+			responseWriter
+			memory [4]string
+		})
+		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
+	default:
+		alloc := new(struct {
+			responseWriter
+			memory [5]string
+		})
+		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
 	}
+	rw.ResponseWriter, rw.answer, rw.values[0] = w, a, origin
+	return rw
 }
 
 // commit applies the answer, once. The handler calls it too, when the next one
@@ -37,7 +59,7 @@ func newResponseWriter(w http.ResponseWriter, a *answer, origin string) *respons
 func (w *responseWriter) commit() {
 	if a := w.answer; a != nil {
 		w.answer = nil
-		a.apply(w.Header(), w.origin, w.values[:])
+		a.apply(w.Header(), w.values)
 	}
 }
 

@@ -68,7 +68,8 @@ func FuzzHandover(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, script string) {
 		p := h.policy
 		a := []*answer{
-			p.none[0], p.none[1], p.allowed[0], p.allowed[1], p.denied[0], p.denied[1], p.preflightAllowed, p.preflightDenied,
+			p.actual[resultNone], p.options[resultNone], p.actual[resultAllowed], p.options[resultAllowed],
+			p.actual[resultDenied], p.options[resultDenied], p.preflightAllowed, p.preflightDenied,
 		}[kind%8]
 		const origin = "https://a.example"
 		out := &sent{header: make(http.Header)}

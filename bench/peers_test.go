@@ -1,0 +1,248 @@
+// Package bench times caddy-cors beside other CORS libraries for Go, on the
+// same requests in one run. See README.md.
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	rscors "github.com/rs/cors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
+)
+
+// policy is what every library is configured with.
+type policy struct {
+	origins         []string
+	methods         []string
+	requestHeaders  []string
+	responseHeaders []string
+	credentials     bool
+	maxAge          int // seconds
+}
+
+// library makes the middleware of a library.
+type library struct {
+	name string
+	wrap func(tb testing.TB, p policy, next http.Handler) http.Handler
+}
+
+var libraries = []library{{"caddy-cors", wrapCaddy}, {"rs", wrapRS}}
+
+func wrapCaddy(tb testing.TB, p policy, next http.Handler) http.Handler {
+	tb.Helper()
+	h := &caddycors.Handler{
+		AllowOrigins:     p.origins,
+		AllowMethods:     p.methods,
+		AllowHeaders:     p.requestHeaders,
+		ExposeHeaders:    p.responseHeaders,
+		AllowCredentials: p.credentials,
+	}
+	if p.maxAge > 0 {
+		age := caddy.Duration(p.maxAge * 1e9)
+		h.MaxAge = &age
+	}
+	// The context of a whole configuration has the logger that servers have.
+	ctx, err := caddy.ProvisionContext(&caddy.Config{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := h.Provision(ctx); err != nil {
+		tb.Fatal(err)
+	}
+	if err := h.Validate(); err != nil {
+		tb.Fatal(err)
+	}
+	inner := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		next.ServeHTTP(w, r)
+		return nil
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h.ServeHTTP(w, r, inner); err != nil {
+			tb.Error(err)
+		}
+	})
+}
+
+func wrapRS(_ testing.TB, p policy, next http.Handler) http.Handler {
+	return rscors.New(rscors.Options{
+		AllowedOrigins:   p.origins,
+		AllowedMethods:   append([]string{"GET", "HEAD", "POST"}, p.methods...),
+		AllowedHeaders:   p.requestHeaders,
+		ExposedHeaders:   p.responseHeaders,
+		AllowCredentials: p.credentials,
+		MaxAge:           p.maxAge,
+	}).Handler(next)
+}
+
+// typical is the policy of an API with cookies.
+var typical = policy{
+	origins:         []string{"https://app.example.com", "https://*.example.org"},
+	methods:         []string{"PUT", "PATCH", "DELETE"},
+	requestHeaders:  []string{"Authorization", "Content-Type"},
+	responseHeaders: []string{"X-Total"},
+	credentials:     true,
+	maxAge:          3600,
+}
+
+func actual(origin string) *http.Request {
+	r := &http.Request{Method: http.MethodGet, Header: http.Header{"Sec-Fetch-Site": {"cross-site"}}}
+	if origin != "" {
+		r.Header["Origin"] = []string{origin}
+	}
+	return r
+}
+
+func preflight(origin, fields string) *http.Request {
+	return &http.Request{Method: http.MethodOptions, Header: http.Header{
+		"Origin":                         {origin},
+		"Access-Control-Request-Method":  {"PUT"},
+		"Access-Control-Request-Headers": {fields},
+		"Sec-Fetch-Site":                 {"cross-site"},
+	}}
+}
+
+// BenchmarkRequest times the kinds of requests under a typical policy.
+func BenchmarkRequest(b *testing.B) {
+	for _, bc := range []struct {
+		name string
+		p    policy
+		r    *http.Request
+	}{
+		{"no-origin", typical, actual("")},
+		{"allowed", typical, actual("https://app.example.com")},
+		{"wildcard", typical, actual("https://a.example.org")},
+		{"denied", typical, actual("https://evil.example")},
+		{"preflight-allowed", typical, preflight("https://app.example.com", "content-type")},
+		{"preflight-denied", typical, preflight("https://evil.example", "content-type")},
+		{"every-origin", policy{origins: []string{"*"}}, actual("https://app.example.com")},
+	} {
+		compare(b, bc.name, bc.p, bc.r)
+	}
+}
+
+// BenchmarkRequestHeaders times preflights with a hostile list of request
+// fields, of 10 B to 16 KiB.
+func BenchmarkRequestHeaders(b *testing.B) {
+	for _, bc := range []struct{ name, unit string }{{"commas", ","}, {"names", "x-a,"}, {"one-name", "x"}} {
+		for _, size := range []int{10, 100, 1 << 10, 16 << 10} {
+			compare(b, fmt.Sprintf("%s/%d", bc.name, size), typical,
+				preflight("https://app.example.com", strings.Repeat(bc.unit, size/len(bc.unit))))
+		}
+	}
+}
+
+// tenants returns n exact origins of 34 bytes and more.
+func tenants(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("https://tenant-%07d.example.com", i)
+	}
+	return list
+}
+
+// BenchmarkOrigins times lists of 10 to 1,000,000 origins.
+func BenchmarkOrigins(b *testing.B) {
+	for _, n := range []int{10, 1_000, 100_000, 1_000_000} {
+		p := policy{origins: tenants(n)}
+		compare(b, fmt.Sprintf("%d/hit", n), p, actual(p.origins[n/2]))
+		compare(b, fmt.Sprintf("%d/miss", n), p, actual("https://tenant-x.example.com"))
+	}
+}
+
+// BenchmarkWildcards times 1 and 1,000 wildcard patterns.
+func BenchmarkWildcards(b *testing.B) {
+	for _, n := range []int{1, 1_000} {
+		var p policy
+		for i := range n {
+			p.origins = append(p.origins, fmt.Sprintf("https://*.tenant-%04d.example.com", i))
+		}
+		compare(b, fmt.Sprintf("%d/hit", n), p, actual(fmt.Sprintf("https://app.tenant-%04d.example.com", n/2)))
+		compare(b, fmt.Sprintf("%d/miss", n), p, actual("https://app.tenant-x.example.com"))
+	}
+}
+
+// BenchmarkBuild times the making of a middleware with a million origins, and
+// reports the heap that it keeps for each byte of their text.
+func BenchmarkBuild(b *testing.B) {
+	p := policy{origins: tenants(1_000_000)}
+	text := 0
+	for _, s := range p.origins {
+		text += len(s)
+	}
+	for _, lib := range libraries {
+		b.Run("lib="+lib.name, func(b *testing.B) {
+			var before, after runtime.MemStats
+			for b.Loop() {
+				b.StopTimer()
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				b.StartTimer()
+				h := lib.wrap(b, p, http.NotFoundHandler())
+				b.StopTimer()
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				runtime.KeepAlive(h)
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(text), "heap/text")
+		})
+	}
+}
+
+// compare times a request under a policy, with each library. The response's
+// header map is reused, so that it is not what is measured.
+func compare(b *testing.B, name string, p policy, r *http.Request) {
+	b.Helper()
+	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for _, lib := range libraries {
+		b.Run(name+"/lib="+lib.name, func(b *testing.B) {
+			h := lib.wrap(b, p, next)
+			w := &discard{header: make(http.Header)}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// discard is a writer that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header                 { return d.header }
+func (d *discard) WriteHeader(int)                     {}
+func (d *discard) Write(p []byte) (int, error)         { return len(p), nil }
+func (d *discard) ReadFrom(r io.Reader) (int64, error) { return io.Copy(io.Discard, r) }
+
+// TestLibraries checks that what is timed does what it should: every library
+// allows and denies the same origins.
+func TestLibraries(t *testing.T) {
+	for _, lib := range libraries {
+		for _, tc := range []struct {
+			r    *http.Request
+			want string
+		}{
+			{actual(""), ""},
+			{actual("https://app.example.com"), "https://app.example.com"},
+			{actual("https://a.example.org"), "https://a.example.org"},
+			{actual("https://evil.example"), ""},
+			{preflight("https://app.example.com", "content-type"), "https://app.example.com"},
+			{preflight("https://evil.example", "content-type"), ""},
+		} {
+			w := &discard{header: make(http.Header)}
+			lib.wrap(t, typical, http.NotFoundHandler()).ServeHTTP(w, tc.r)
+			if got := w.header.Get("Access-Control-Allow-Origin"); got != tc.want {
+				t.Errorf("%s: %s %v: got %q, want %q", lib.name, tc.r.Method, tc.r.Header, got, tc.want)
+			}
+		}
+	}
+}
