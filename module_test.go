@@ -213,6 +213,28 @@ var policies = []struct {
 		},
 	},
 	{
+		name: "echo besides what is named",
+		caddyfile: `cors https://a.example {
+			allow_methods PUT * DELETE
+			allow_headers X-A *
+			allow_credentials
+		}`,
+		exchanges: []exchange{
+			{
+				name: "named", method: "OPTIONS", stopped: true, status: 204,
+				header: preflight("https://a.example", "PUT", "Access-Control-Request-Headers: x-a"),
+				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
+					"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE", "Access-Control-Allow-Headers: X-A", varyAll),
+			},
+			{
+				name: "others", method: "OPTIONS", stopped: true, status: 204,
+				header: preflight("https://a.example", "patch", "Access-Control-Request-Headers: x-a,x-b"),
+				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
+					"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, patch", "Access-Control-Allow-Headers: X-A, x-b", varyAll),
+			},
+		},
+	},
+	{
 		name: "echo with Authorization named",
 		caddyfile: `cors https://a.example {
 			allow_headers * Authorization
@@ -223,7 +245,7 @@ var policies = []struct {
 				name: "asked", method: "OPTIONS", stopped: true, status: 204,
 				header: preflight("https://a.example", "POST", "Access-Control-Request-Headers: authorization,x-a"),
 				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
-					"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: authorization, x-a", varyAll),
+					"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization, x-a", varyAll),
 			},
 		},
 	},

@@ -64,7 +64,7 @@ func (p *policy) refusal(r *http.Request) reason {
 
 func (p *policy) allowsMethod(m string) bool {
 	if p.anyMethod {
-		return fetch.CheckMethod(m) == nil
+		return fetch.IsToken(m) && !fetch.IsForbiddenMethod(m)
 	}
 	return fetch.IsSafelistedMethod(m) || slices.Contains(p.methods, m)
 }
@@ -95,35 +95,36 @@ func (p *policy) echoes() bool {
 }
 
 // echo returns the answer to a preflight from an allowed origin, under a policy
-// that echoes. What of the request is not well formed is left out.
+// that echoes: what is named in the policy, and what r asks for besides. What of
+// that is not well formed is left out.
 func (p *policy) echo(r *http.Request) *answer {
-	a := *p.preflightAllowed
-	a.fields = slices.Clone(a.fields)
-	set := func(name, value string) {
-		i := slices.IndexFunc(a.fields, func(f field) bool { return f.name == name })
-		a.fields[i].value = value
-	}
-	if p.anyMethod {
-		value := safelistedMethods
-		if m := r.Header[fetch.RequestMethod]; len(m) == 1 && p.allowsMethod(m[0]) && !fetch.IsSafelistedMethod(m[0]) {
-			value += ", " + m[0]
+	fields := slices.Clone(p.preflightAllowed.fields)
+	add := func(name string, elements ...string) {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		if i < 0 {
+			i = len(fields)
+			fields = append(fields, field{name: name})
+		} else {
+			elements = append([]string{fields[i].value}, elements...)
 		}
-		set(fetch.AllowMethods, value)
+		fields[i].value = strings.Join(elements, ", ")
+	}
+	if m := r.Header[fetch.RequestMethod]; p.anyMethod && len(m) == 1 &&
+		p.allowsMethod(m[0]) && !fetch.IsSafelistedMethod(m[0]) && !slices.Contains(p.methods, m[0]) {
+		add(fetch.AllowMethods, m[0])
 	}
 	if p.anyField {
 		var names []string
 		for name := range requestedFields(r.Header[fetch.RequestHeaders]) {
-			if p.allowsAnyField(name) {
+			if p.allowsAnyField(name) && !p.fields.Has(name) {
 				names = append(names, name)
 			}
 		}
 		if len(names) > 0 {
-			set(fetch.AllowHeaders, strings.Join(names, ", "))
-		} else {
-			a.fields = slices.DeleteFunc(a.fields, func(f field) bool { return f.name == fetch.AllowHeaders })
+			add(fetch.AllowHeaders, names...)
 		}
 	}
-	return &a
+	return newAnswer(p.preflightAllowed.vary, p.preflightAllowed.ownsTiming, fields...)
 }
 
 // requestedFields yields the elements of Access-Control-Request-Headers, the

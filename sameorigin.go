@@ -46,7 +46,13 @@ func target(r *http.Request) (scheme, authority string) {
 	}
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
 		if proto := lastElement(r.Header["X-Forwarded-Proto"]); proto != "" {
-			scheme = strings.ToLower(proto)
+			// Some proxies report the scheme of a WebSocket's URL.
+			switch scheme = strings.ToLower(proto); scheme {
+			case "ws":
+				scheme = "http"
+			case "wss":
+				scheme = "https"
+			}
 		}
 		if host := lastElement(r.Header["X-Forwarded-Host"]); host != "" {
 			authority = host

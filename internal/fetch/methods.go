@@ -22,12 +22,18 @@ func CheckMethod(m string) error {
 	}
 	upper := strings.ToUpper(m)
 	switch {
-	case slices.Contains(forbiddenMethods, upper):
+	case IsForbiddenMethod(m):
 		return fmt.Errorf("method %q is forbidden: browsers never send it: remove it", m)
 	case upper != m && slices.Contains(standardMethods, upper):
 		return fmt.Errorf("method %q is not %s: methods are case-sensitive: write %s", m, upper, upper)
 	}
 	return nil
+}
+
+// IsForbiddenMethod reports whether m is a forbidden method, in any case
+// (https://fetch.spec.whatwg.org/#forbidden-method).
+func IsForbiddenMethod(m string) bool {
+	return slices.Contains(forbiddenMethods, strings.ToUpper(m))
 }
 
 // IsSafelistedMethod reports whether m is a CORS-safelisted method

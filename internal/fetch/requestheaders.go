@@ -25,6 +25,9 @@ func NewFieldSet(names []string) FieldSet {
 	return s
 }
 
+// Has reports whether the set has a field. Case does not matter.
+func (s *FieldSet) Has(name string) bool { return s.names[strings.ToLower(name)] }
+
 // Covers reports whether the lines of Access-Control-Request-Headers ask for
 // allowed fields only. Browsers send one line of lower-case names, sorted, each
 // once (https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names), so what

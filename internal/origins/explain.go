@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,30 +12,41 @@ import (
 )
 
 // explain returns the error about s, which is no pattern: why, and what to write
-// instead, if that can be told.
+// instead.
 func explain(s string) error {
+	return fmt.Errorf("origin %q %s", s, advise(s))
+}
+
+// advise returns what is wrong with s, and what to write instead, as far as that
+// can be told.
+func advise(s string) string {
 	reason := fault(s)
 	if correction, ok := correct(s); ok {
-		return fmt.Errorf("origin %q %s: write %q", s, reason, correction)
+		reason, _, _ = strings.Cut(reason, ": write ")
+		return fmt.Sprintf("%s: write %q", reason, correction)
 	}
-	return fmt.Errorf("origin %q %s", s, reason)
+	if strings.Contains(reason, ": write ") {
+		return reason
+	}
+	return reason + ": write origins such as https://app.example.com"
 }
 
 // fault returns what is wrong with s, in words: the first thing that a reader
 // would point at.
 func fault(s string) string {
-	const advice = ": write origins such as https://app.example.com"
 	switch {
 	case s == "":
-		return "is empty" + advice
+		return "is empty"
+	case strings.EqualFold(s, Null) && s != Null:
+		return "has upper-case letters, and browsers send lower case"
 	case s == "*" || s == Null:
 		return "stands for itself and is no pattern"
 	case strings.ContainsFunc(s, isSeparator):
-		return "is a list: write each origin by itself: " + strings.Join(strings.FieldsFunc(s, isSeparator), " ")
+		return "is a list: write " + strings.Join(correctAll(strings.FieldsFunc(s, isSeparator)), " ") + ", each by itself"
 	case strings.ContainsAny(s, "{}"):
 		return "has a placeholder where none is replaced"
 	case strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }):
-		return "has a character that no origin has" + advice
+		return "has a character that no origin has"
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
@@ -45,7 +57,7 @@ func fault(s string) string {
 	case strings.Contains(scheme, "*"):
 		return "has a wildcard for the scheme: write the scheme, and one origin for each"
 	case scanScheme(strings.ToLower(scheme)) != len(scheme) || scheme == "":
-		return "has a malformed scheme" + advice
+		return "has a malformed scheme"
 	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		if rest[i:] == "/" {
@@ -59,7 +71,7 @@ func fault(s string) string {
 	host, port := splitPort(rest)
 	switch {
 	case host == "":
-		return "has no host" + advice
+		return "has no host"
 	case host == "*" && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):
 		return "allows every host: write * to allow every origin, or https://*.example.com for the subdomains of a host"
 	case strings.Contains(strings.TrimPrefix(host, "*."), "*"):
@@ -87,10 +99,23 @@ func fault(s string) string {
 	case len(host) > maxHost-len("*."):
 		return "has a host that is too long"
 	}
-	return "has a malformed host" + advice
+	return "has a malformed host"
 }
 
 func isSeparator(c rune) bool { return c == ',' || c == ';' || c == ' ' || c == '\t' }
+
+// correctAll returns what was probably meant by each of the elements of a list.
+func correctAll(list []string) []string {
+	for i, s := range list {
+		if correction, ok := correct(s); ok {
+			list[i] = correction
+		}
+	}
+	if len(list) == 0 {
+		list = []string{"origins such as https://app.example.com"}
+	}
+	return list
+}
 
 // correct returns the pattern that was probably meant by s, spelled as browsers
 // send it.
@@ -98,7 +123,15 @@ func correct(s string) (string, bool) {
 	if strings.ContainsAny(s, "{}, \t;\\%") || s == "" || s == Null {
 		return "", false
 	}
+	if strings.EqualFold(s, Null) {
+		return Null, true
+	}
 	scheme, rest, ok := strings.Cut(s, "://")
+	if typo := halfScheme.FindString(s); !ok && typo != "" {
+		if scheme, rest, ok = strings.TrimRight(typo, ":/"), s[len(typo):], true; isNumber(rest) {
+			return "", false // a port, and no host
+		}
+	}
 	if !ok {
 		scheme, rest = "https", s
 		if host, _, _ := strings.Cut(s, ":"); isLoopback(strings.ToLower(host)) || strings.HasPrefix(s, "[::1]") {
@@ -111,6 +144,9 @@ func correct(s string) (string, bool) {
 	}
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
 	host, port := splitPort(rest)
+	if host == "*" {
+		port = "" // the host's wildcard covers it
+	}
 	host, err := canonicalHost(host)
 	if err != nil {
 		return "", false
@@ -127,6 +163,9 @@ func correct(s string) (string, bool) {
 	_, ok = parsePattern(correction)
 	return correction, ok
 }
+
+// halfScheme is a scheme of the web with not all of what follows it.
+var halfScheme = regexp.MustCompile(`^(?i:https?)(:/?|/+)`)
 
 // canonicalHost returns host as browsers serialize it, after a wildcard.
 func canonicalHost(host string) (string, error) {

@@ -41,7 +41,7 @@ func CompileRegexp(expr string) (*Regexp, error) {
 	}
 	for _, s := range []string{"", Null} {
 		if re.MatchString(s) {
-			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin it with https://", expr, s)
+			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin every alternative with https://", expr, s)
 		}
 	}
 	return &Regexp{expr, parsed, re}, nil

@@ -44,12 +44,12 @@ func TestRegexpErrors(t *testing.T) {
 		{`https://(a`, `regexp "https://(a" has a fault at "https://(a", missing closing ): write the syntax of https://pkg.go.dev/regexp/syntax`},
 		{`x)|(?:.*`, `regexp "x)|(?:.*" has a fault at "x)|(?:.*", unexpected ): write the syntax of https://pkg.go.dev/regexp/syntax`},
 		{`(?=a)`, "regexp \"(?=a)\" has a fault at \"(?=\", invalid or unsupported Perl syntax: write the syntax of https://pkg.go.dev/regexp/syntax"},
-		{`null`, `regexp "null" matches "null", which is the origin of nobody in particular: begin it with https://`},
-		{`https://a|null`, `regexp "https://a|null" matches "null", which is the origin of nobody in particular: begin it with https://`},
-		{`[a-z]+`, `regexp "[a-z]+" matches "null", which is the origin of nobody in particular: begin it with https://`},
-		{``, `regexp "" matches "", which is the origin of nobody in particular: begin it with https://`},
-		{`.*`, `regexp ".*" matches "", which is the origin of nobody in particular: begin it with https://`},
-		{`(https://a)?`, `regexp "(https://a)?" matches "", which is the origin of nobody in particular: begin it with https://`},
+		{`null`, `regexp "null" matches "null", which is the origin of nobody in particular: begin every alternative with https://`},
+		{`https://a|null`, `regexp "https://a|null" matches "null", which is the origin of nobody in particular: begin every alternative with https://`},
+		{`[a-z]+`, `regexp "[a-z]+" matches "null", which is the origin of nobody in particular: begin every alternative with https://`},
+		{``, `regexp "" matches "", which is the origin of nobody in particular: begin every alternative with https://`},
+		{`.*`, `regexp ".*" matches "", which is the origin of nobody in particular: begin every alternative with https://`},
+		{`(https://a)?`, `regexp "(https://a)?" matches "", which is the origin of nobody in particular: begin every alternative with https://`},
 		{strings.Repeat("a", 1025), `regexp "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"… has 1025 bytes: at most 1024 are allowed: write several regexps, or list the origins`},
 	} {
 		_, err := CompileRegexp(tc.expr)
