@@ -114,6 +114,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	h := Handler{
 		AllowOrigins:         []string{"https://a.example", "null"},
 		AllowOriginsRegexp:   []string{`https://pr-\d+\.a\.example`},
+		DynamicOriginsRaw:    []json.RawMessage{json.RawMessage(`{"source":"file","path":"origins.txt"}`)},
 		AllowMethods:         []string{"PUT"},
 		AllowHeaders:         []string{"Content-Type"},
 		ExposeHeaders:        []string{"ETag"},

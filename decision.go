@@ -30,13 +30,15 @@ const (
 	reasonOrigin                  // not in the set
 	reasonMalformed               // not one serialized origin
 	reasonNull                    // opaque
-	reasonInsecure                // in the set, but http and with credentials
+	reasonInsecure                // http, and with credentials
+	reasonOpen                    // with credentials, and allowed only by an open pattern of a list
+	reasonSource                  // no source allows it, and one could not tell
 	reasonMethod                  // the preflight asks for a method that is not allowed
 	reasonHeaders                 // or for a request field that is not
 )
 
 func (r reason) String() string {
-	return [...]string{"", "origin", "malformed_origin", "null_origin", "insecure_origin", "method", "headers"}[r]
+	return [...]string{"", "origin", "malformed_origin", "null_origin", "insecure_origin", "open_origin", "source_error", "method", "headers"}[r]
 }
 
 // decision is what a policy decides about a request's origin.
@@ -44,6 +46,7 @@ type decision struct {
 	origin string // where allowed, as the browser sent it
 	result result
 	reason reason
+	err    error // of the sources that could not tell
 }
 
 // decide judges the origin of r. What it costs does not depend on what a
@@ -68,12 +71,32 @@ func (p *policy) decide(r *http.Request) decision {
 	switch {
 	case !ok:
 		return decision{result: resultDenied, reason: reasonMalformed}
-	case !p.origins.allows(r, o):
+	case p.origins.allows(r, o):
+		if p.overrulesInsecure && o.Insecure() {
+			// However it got into the set: with credentials, anyone on the network
+			// path of a plain http page could read the responses.
+			return decision{result: resultDenied, reason: reasonInsecure}
+		}
+		return decision{origin: o.String(), result: resultAllowed}
+	case len(p.origins.sources) == 0:
 		return decision{result: resultDenied, reason: reasonOrigin}
 	case p.overrulesInsecure && o.Insecure():
-		// However it got into the set: with credentials, anyone on the network
-		// path of a plain http page could read the responses.
 		return decision{result: resultDenied, reason: reasonInsecure}
 	}
-	return decision{origin: o.String(), result: resultAllowed}
+	return p.decideBySources(r, o)
+}
+
+// decideBySources judges o, the origin of r, which nothing but a source can
+// allow.
+func (p *policy) decideBySources(r *http.Request, o origins.Origin) decision {
+	allowed, open, err := p.origins.sourcesAllow(r, o, p.overrulesOpen)
+	switch {
+	case allowed:
+		return decision{origin: o.String(), result: resultAllowed}
+	case open:
+		return decision{result: resultDenied, reason: reasonOpen}
+	case err != nil:
+		return decision{result: resultDenied, reason: reasonSource, err: err}
+	}
+	return decision{result: resultDenied, reason: reasonOrigin}
 }

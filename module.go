@@ -5,6 +5,7 @@
 package caddycors
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,6 +58,11 @@ type Handler struct {
 	// 1024 bytes each. Only well-formed origins are matched. Placeholders are not
 	// replaced.
 	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
+
+	// Sources that decide at request time, in order, about origins that nothing
+	// above allows. Origins that they allow with credentials must be secure, and
+	// not under a public suffix as a whole, unless that is waived.
+	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
 
 	// The methods that pages may use, besides GET, HEAD and POST, which are always
 	// allowed. Methods are case-sensitive. `*` stands for every method; with
@@ -112,6 +118,7 @@ type Handler struct {
 	// Default: none.
 	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`
 
+	sources  []OriginSource
 	policy   *policy
 	problems []string
 	logger   *zap.Logger
@@ -125,11 +132,15 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets the defaults and compiles the policy.
+// Provision sets the defaults, loads the sources, and compiles the policy.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	if h.PreflightStatus == 0 {
 		h.PreflightStatus = http.StatusNoContent
+	}
+	var err error
+	if h.sources, err = loadSources(ctx, h, "DynamicOriginsRaw", h.DynamicOriginsRaw); err != nil {
+		return err
 	}
 	var warnings []string
 	h.policy, h.problems, warnings = h.compile()
@@ -193,6 +204,7 @@ func (h *Handler) log(kind string, r *http.Request, d decision) {
 		zap.String("kind", kind),
 		zap.String("result", d.result.String()),
 		zap.String("reason", d.reason.String()),
+		zap.Error(d.err),
 	)
 }
 

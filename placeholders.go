@@ -27,7 +27,7 @@ func splitPlaceholders(s string) ([]part, error) {
 		}
 		if start > 0 {
 			if strings.IndexByte(rest[:start], '}') >= 0 {
-				return nil, fmt.Errorf("origin %q has a closing brace without an opening one", s)
+				return nil, fmt.Errorf("origin %q has a closing brace without an opening one: write placeholders such as {http.vars.tenant}", s)
 			}
 			parts = append(parts, part{text: rest[:start]})
 			rest = rest[start:]
@@ -35,10 +35,10 @@ func splitPlaceholders(s string) ([]part, error) {
 		}
 		end := strings.IndexByte(rest, '}')
 		if end < 0 || strings.IndexByte(rest[1:end], '{') >= 0 {
-			return nil, fmt.Errorf("origin %q has an opening brace without a closing one", s)
+			return nil, fmt.Errorf("origin %q has an opening brace without a closing one: write placeholders such as {http.vars.tenant}", s)
 		}
 		if end == 1 {
-			return nil, fmt.Errorf("origin %q has an empty placeholder", s)
+			return nil, fmt.Errorf("origin %q has an empty placeholder: write its name, such as {http.vars.tenant}", s)
 		}
 		parts = append(parts, part{text: rest[1:end], placeholder: true})
 		rest = rest[end+1:]
@@ -89,38 +89,55 @@ func isRequestPlaceholder(name string) bool {
 		!strings.HasPrefix(name, "http.")
 }
 
+// longPlaceholder returns what a shorthand stands for, or "". Caddyfiles replace
+// them before a handler sees them, JSON does not.
+func longPlaceholder(name string) string {
+	for short, long := range map[string]string{"labels.": "http.request.host.labels.", "vars.": "http.vars."} {
+		if rest, ok := strings.CutPrefix(name, short); ok {
+			return long + rest
+		}
+	}
+	if name == "host" {
+		return "http.request.host"
+	}
+	return ""
+}
+
 // template is a configured origin with request-time placeholders.
 type template struct {
 	parts []part
 	// probe is an origin that the template could yield, judged when the config
 	// loads; the zero Origin where the text around the placeholders says nothing.
 	probe origins.Origin
+	// anyScheme says that a placeholder yields the scheme, too.
+	anyScheme bool
 }
 
 // parseTemplate makes a template of a configured origin's resolved parts.
 func parseTemplate(s string, parts []part) (*template, error) {
 	var probe strings.Builder
-	literal := false
-	for _, p := range parts {
+	for i, p := range parts {
 		switch {
 		case !p.placeholder:
 			if strings.ContainsRune(p.text, '*') {
-				return nil, fmt.Errorf("origin %q has both a wildcard and a placeholder, but the value of a placeholder is one whole origin: write them as two origins", s)
+				return nil, fmt.Errorf("origin %q has both a wildcard and a placeholder, but a placeholder stands for one value: write the origins without the wildcard, or without the placeholder", s)
 			}
-			literal = true
 			probe.WriteString(p.text)
+		case longPlaceholder(p.text) != "":
+			return nil, fmt.Errorf("origin %q: {%s} is a shorthand of Caddyfiles: write {%s}", s, p.text, longPlaceholder(p.text))
 		case !isRequestPlaceholder(p.text):
 			return nil, fmt.Errorf("origin %q: a page could choose the value of {%s}, and with it allow itself: write {http.request.host}, {http.request.host.labels.*}, {http.vars.*} or an output of map", s, p.text)
+		case i == 0 && (len(parts) == 1 || !strings.HasPrefix(parts[1].text, "://")):
+			probe.WriteString("https://a") // a whole origin, or its beginning
+		case strings.HasSuffix(probe.String(), "["):
+			probe.WriteString("::1") // an address
 		case strings.HasSuffix(probe.String(), ":"):
 			probe.WriteByte('1') // a port
 		default:
 			probe.WriteByte('a') // a scheme, a label, a host
 		}
 	}
-	t := &template{parts: parts}
-	if !literal {
-		return t, nil
-	}
+	t := &template{parts: parts, anyScheme: parts[0].placeholder}
 	pattern, err := origins.ParsePattern(probe.String())
 	if err != nil {
 		return nil, fmt.Errorf("origin %q can never be an origin, whatever its placeholders stand for: write it as browsers send it, scheme://host or scheme://host:port", s)

@@ -18,6 +18,7 @@ type policy struct {
 	origins           originSet
 	credentials       bool
 	overrulesInsecure bool // with credentials, insecure origins are denied
+	overrulesOpen     bool // with credentials, what only an open pattern of a list allows is
 
 	anyMethod bool
 	methods   []string // besides the safelisted ones
@@ -67,6 +68,7 @@ type compiler struct {
 	*Handler
 	policy
 	patterns []origins.Pattern
+	others   []string        // what allows origins beside "*", as it is configured
 	needed   map[string]bool // waivers that something needs, or may need
 	said     map[string]bool // problems and warnings, as an entry that stands twice counts once
 
@@ -98,8 +100,10 @@ func (h *Handler) compile() (p *policy, problems, warnings []string) {
 	c := &compiler{Handler: h, needed: make(map[string]bool), said: make(map[string]bool)}
 	c.credentials = h.AllowCredentials
 	c.overrulesInsecure = h.AllowCredentials && !c.waived(waiverInsecure)
+	c.overrulesOpen = h.AllowCredentials && !c.waived(waiverOpen)
 	c.compileOrigins()
 	c.compileRegexps()
+	c.compileSources()
 	c.judgeOrigins()
 	c.compileMethods()
 	c.compileRequestFields()
@@ -138,16 +142,20 @@ func (c *compiler) compileOrigin(s string) error {
 		return err
 	}
 	if len(parts) == 1 && !parts[0].placeholder {
-		return c.compileLiteral(parts[0].text)
+		if err := c.compileLiteral(parts[0].text); err != nil {
+			return fmt.Errorf("%q stands for what is no origin: %w", s, err)
+		}
+		return nil
 	}
+	c.others = append(c.others, s)
 	t, err := parseTemplate(s, parts)
 	if err != nil {
 		return err
 	}
 	c.origins.templates = append(c.origins.templates, t)
 	switch {
-	case t.probe.String() == "":
-		c.needed[waiverInsecure] = true // who knows
+	case t.anyScheme:
+		c.mayNeed(waiverInsecure)
 	case t.probe.Insecure():
 		c.insecure(literal(s))
 	}
@@ -161,7 +169,11 @@ func (c *compiler) compileLiteral(s string) error {
 		return nil
 	case origins.Null:
 		c.null = true
+		c.others = append(c.others, s)
 		return nil
+	}
+	if len(c.others) == 0 {
+		c.others = append(c.others, s)
 	}
 	pattern, err := origins.ParsePattern(s)
 	if err != nil {
@@ -208,7 +220,7 @@ func (c *compiler) compileRegexps() {
 		switch {
 		case !finite:
 			c.origins.regexps = append(c.origins.regexps, re)
-			c.needed[waiverInsecure], c.needed[waiverOpen] = true, true
+			c.mayNeed(waiverInsecure, waiverOpen)
 		case len(patterns) == 0:
 			c.warn("allow_origins_regexp: regexp %q is dead: no origin that a browser sends matches it", expr)
 		default:
@@ -219,9 +231,29 @@ func (c *compiler) compileRegexps() {
 	}
 }
 
+// compileSources judges dynamic_origins. What a source will allow, nobody knows
+// yet.
+func (c *compiler) compileSources() {
+	c.origins.sources = c.sources
+	for _, source := range c.sources {
+		c.mayNeed(waiverInsecure, waiverOpen)
+		blind, ok := source.(blindSource)
+		if !ok || blind.blind() == "" {
+			continue
+		}
+		const why = "does not look at Origin, and so allows every origin on the requests that it matches"
+		switch {
+		case !c.credentials:
+			c.warn("dynamic_origins: match by %s %s", blind.blind(), why)
+		case !c.waived(waiverOpen):
+			c.problem(`dynamic_origins: match by %s %s, with allow_credentials also those of strangers: add a matcher such as origin https://*.example.com, or accept that with "dangerously_allow open_origins"`, blind.blind(), why)
+		}
+	}
+}
+
 // judgeOrigins refuses sets of origins that nobody, or anybody, could be in.
 func (c *compiler) judgeOrigins() {
-	if len(c.AllowOrigins)+len(c.AllowOriginsRegexp) == 0 {
+	if len(c.AllowOrigins)+len(c.AllowOriginsRegexp)+len(c.sources) == 0 {
 		c.problem("no origins: an empty policy allows nobody: write allow_origins and the origins whose pages may read responses, such as https://app.example.com, or * for every origin")
 	}
 	if c.any {
@@ -240,7 +272,10 @@ func (c *compiler) judgeOrigins() {
 }
 
 func (c *compiler) judgeAny() {
-	others := slices.DeleteFunc(slices.Concat(c.AllowOrigins, c.AllowOriginsRegexp), func(s string) bool { return s == "*" })
+	others := slices.Concat(c.others, c.AllowOriginsRegexp)
+	if len(c.sources) > 0 {
+		others = append(others, "dynamic_origins")
+	}
 	if len(others) > 0 {
 		c.problem(`allow_origins "*" beside %q: * allows every origin already: write * alone, or only the origins that you mean`, others[0])
 	}
@@ -249,6 +284,14 @@ func (c *compiler) judgeAny() {
 	}
 	if c.RejectDisallowed {
 		c.problem(`reject_disallowed with allow_origins "*": * disallows no origin: drop reject_disallowed, or list the origins`)
+	}
+}
+
+// mayNeed notes waivers that something will need with credentials, for all that
+// can be told when the config loads.
+func (c *compiler) mayNeed(waivers ...string) {
+	for _, waiver := range waivers {
+		c.needed[waiver] = c.needed[waiver] || c.credentials
 	}
 }
 
@@ -297,6 +340,8 @@ func (c *compiler) compileRequestFields() {
 		return strings.EqualFold(name, "Authorization")
 	})
 	switch {
+	case c.anyField && c.credentials: // what else is asked for is echoed
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "*" })
 	case c.anyField && c.authorization:
 		names = []string{"*", "Authorization"}
 	case c.anyField:
@@ -345,7 +390,7 @@ func (c *compiler) compileMaxAge() {
 	case age < 0:
 		c.problem("max_age %q is negative: write 0 to have no preflight cached, or leave max_age out for the browsers' default of 5s", age)
 	case age%time.Second != 0:
-		c.problem("max_age %q is not a number of whole seconds: write %q", age, age.Truncate(time.Second)+time.Second)
+		c.problem(`max_age %q is not a number of whole seconds: write one with its unit, such as "600s"`, age)
 	case age > 24*time.Hour:
 		c.warn("max_age %q is longer than any browser heeds: Firefox caps it at 24h, Chromium at 2h", age)
 	}

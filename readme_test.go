@@ -50,6 +50,9 @@ func blocks(t *testing.T, file string) []block {
 	return list
 }
 
+// proxied is what the upstream of the recipes says about CORS by itself.
+var proxied = fields("Access-Control-Allow-Origin: https://upstream.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding")
+
 // recipes says, for each Caddyfile of the README, what it answers. The upstream
 // at localhost:3000 has CORS fields of its own.
 var recipes = map[string]struct {
@@ -131,6 +134,31 @@ var recipes = map[string]struct {
 		{name: "by label", header: fields("Origin: https://acme.app.example.com"), want: fields("Access-Control-Allow-Origin: https://acme.app.example.com", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{name: "another tenant's", header: fields("Origin: https://shop.globex.example"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
+	"Customers' own domains": {host: "acme.api.example.com", exchanges: []exchange{
+		{name: "listed", header: fields("Origin: https://shop.acme.example"), want: fields("Access-Control-Allow-Origin: https://shop.acme.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{name: "asked", header: fields("Origin: https://asked.example"), want: fields("Access-Control-Allow-Origin: https://asked.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
+		{name: "neither", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"WebSockets from other sites": {host: "ws.example.com", exchanges: []exchange{
+		{name: "own page", status: 200, header: fields("Upgrade: websocket", "Sec-Fetch-Site: same-origin", "Origin: https://ws.example.com"), want: proxied},
+		{name: "allowed", status: 200, header: fields("Upgrade: websocket", "Origin: https://app.example.com"), want: proxied},
+		{name: "foreign", status: 403, header: fields("Upgrade: websocket", "Origin: https://evil.example")},
+		{name: "none", status: 403, header: fields("Upgrade: websocket")},
+		{name: "no WebSocket", status: 200, header: fields("Origin: https://evil.example"), want: proxied},
+	}},
+	"Forms from other sites": {host: "www.example.com", exchanges: []exchange{
+		{name: "own page", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-origin", "Origin: null"), want: proxied},
+		{name: "own page, of an old browser", method: "POST", status: 200, header: fields("Origin: http://www.example.com"), want: proxied},
+		{name: "allowed", method: "POST", status: 200, header: fields("Origin: https://login.example.com"), want: proxied},
+		{name: "foreign", method: "POST", status: 403, header: fields("Origin: https://evil.example")},
+		{name: "sandboxed", method: "POST", status: 403, header: fields("Origin: null")},
+		{name: "no browser", method: "POST", status: 200, want: proxied},
+		{name: "foreign GET", status: 200, header: fields("Origin: https://evil.example"), want: proxied},
+	}},
+	"Routing by the calling site": {host: "api.example.com", exchanges: []exchange{
+		{name: "app", status: 200, header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "partner", status: 218, header: fields("Origin: https://a.partner.example"), want: fields("Access-Control-Allow-Origin: https://a.partner.example", "Vary: Origin")},
+	}},
 	"Refusing requests from other sites": {host: "intranet.example.com", exchanges: []exchange{
 		{name: "allowed", status: 200, header: fields("Origin: https://portal.example.com"), want: fields("Access-Control-Allow-Origin: https://portal.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", status: 403, header: fields("Origin: https://evil.example"), want: fields("Vary: Origin")},
@@ -150,7 +178,18 @@ func TestReadmeCaddyfiles(t *testing.T) {
 		}
 	}))
 	t.Cleanup(upstream.Close)
+	partner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(218) }))
+	t.Cleanup(partner.Close)
+	ask := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("origin") != "https://asked.example" || r.FormValue("host") != "acme.api.example.com" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(ask.Close)
 	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "origins.txt"), []byte(readmeList(t)), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(filepath.Join(root, "fonts"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +213,10 @@ func TestReadmeCaddyfiles(t *testing.T) {
 			}
 			base := run(t, strings.NewReplacer(
 				"localhost:3000", strings.TrimPrefix(upstream.URL, "http://"),
+				"localhost:3001", strings.TrimPrefix(partner.URL, "http://"),
+				"localhost:9000", strings.TrimPrefix(ask.URL, "http://"),
 				"/srv/static", filepath.ToSlash(root),
+				"/etc/caddy", filepath.ToSlash(root),
 			).Replace(b.text))
 			for _, e := range recipe.exchanges {
 				t.Run(e.name, func(t *testing.T) {
@@ -186,6 +228,18 @@ func TestReadmeCaddyfiles(t *testing.T) {
 	if seen != len(recipes) {
 		t.Errorf("%d recipes are tested, %d are known", seen, len(recipes))
 	}
+}
+
+// readmeList returns the README's list of origins.
+func readmeList(t *testing.T) string {
+	t.Helper()
+	for _, b := range blocks(t, "README.md") {
+		if b.language == "" && b.section == "Dynamic origins" {
+			return b.text
+		}
+	}
+	t.Fatal("README.md has no list of origins")
+	return ""
 }
 
 // checkAt makes the exchange's request to a URL, for a host.
@@ -310,10 +364,15 @@ func TestReadmeSyntax(t *testing.T) {
 		}
 		return list
 	}
-	var syntax string
+	var syntax, matcherSyntax string
 	for _, b := range blocks(t, "README.md") {
 		if b.language == "" {
-			syntax += b.text
+			switch b.section {
+			case "Caddyfile":
+				syntax += b.text
+			case "The matcher":
+				matcherSyntax += b.text
+			}
 		}
 	}
 	readme, err := os.ReadFile("README.md")
@@ -326,18 +385,28 @@ func TestReadmeSyntax(t *testing.T) {
 	}
 	for where, list := range map[string][]string{
 		"README's syntax": names(syntax, `(?m)^\t(\w+)`),
-		"README's table":  names(string(readme), "(?m)^\\| `([a-z]+_\\w+)` \\|"),
+		"README's table":  names(string(readme), "(?m)^\\| `(dynamic|[a-z]+_\\w+)` \\|"),
 		"doc comment":     names(string(source), `(?m)^//\t    (\w+)`),
 	} {
 		if !slices.Equal(list, subdirectives) {
 			t.Errorf("%s: got %v, want %v", where, list, subdirectives)
 		}
 	}
+	matcher, err := os.ReadFile("match_origin.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(matcherSyntax, `(?m)^\t(\w+)`), names(string(matcher), `(?m)^//\t    (\w+)`); !slices.Equal(got, want) {
+		t.Errorf("README's syntax of the matcher: got %v, want %v", got, want)
+	}
 	var fields []string
 	handler := reflect.TypeFor[Handler]()
 	for i := range handler.NumField() {
 		if f := handler.Field(i); f.IsExported() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "dynamic_origins" {
+				name = "dynamic" // repeated in a Caddyfile, a list in JSON
+			}
 			fields = append(fields, name)
 		}
 	}

@@ -64,6 +64,16 @@ func (p Pattern) String() string { return p.s }
 // Exact reports whether the pattern is one origin.
 func (p Pattern) Exact() bool { return !p.wildcard && !p.anyPort && !p.anyHost }
 
+// tail returns the length of what follows the asterisk of a wildcard, up to a
+// wildcard for the port.
+func (p Pattern) tail() int {
+	n := len(p.s) - len(p.scheme) - len("://*")
+	if p.anyPort {
+		n -= len(":*")
+	}
+	return n
+}
+
 // Insecure reports whether the pattern admits an insecure origin.
 func (p Pattern) Insecure() bool { return p.scheme == "http" && !isLoopback(p.host) }
 

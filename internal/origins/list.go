@@ -1,0 +1,132 @@
+package origins
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// List is a set of patterns that is written as a text: one pattern a line, and
+// comments that begin with #.
+type List struct {
+	closed, open Index
+	commented    bool
+}
+
+// A ListError tells what is wrong with a line of a list.
+type ListError struct {
+	Line int    // from 1
+	Text string // of the line, shortened
+	Err  error  // without the text
+}
+
+// Error quotes the text.
+func (e *ListError) Error() string {
+	return fmt.Sprintf("line %d: %q %v", e.Line, e.Text, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *ListError) Unwrap() error { return e.Err }
+
+// maxQuote is how much of a bad line is quoted, in bytes: what is taken for a
+// list may be a secret, or very long.
+const maxQuote = 64
+
+// ParseList parses the text of a list. It may hold exact origins and patterns
+// with wildcards for subdomains and ports: neither "*" nor "null", nor a whole
+// scheme. The list keeps the text. If a line is bad, the whole list is, and the
+// error is a *ListError.
+func ParseList(text string) (*List, error) {
+	l := new(List)
+	text = strings.TrimPrefix(text, "\uFEFF")
+	number := 0
+	for rest := text; rest != ""; {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\n")
+		number++
+		entry, comment := splitLine(line)
+		l.commented = l.commented || strings.HasPrefix(comment, "#")
+		if entry == "" && (comment == "" || comment[0] == '#') {
+			continue
+		}
+		if err := checkEntry(entry, comment); err != nil {
+			return nil, &ListError{number, strings.ToValidUTF8(line[:min(len(line), maxQuote)], "\uFFFD"), err}
+		}
+	}
+	l.closed.build(text, func(yield func(Pattern, int)) { eachEntry(text, false, yield) })
+	l.open.build(text, func(yield func(Pattern, int)) { eachEntry(text, true, yield) })
+	return l, nil
+}
+
+// splitLine returns the entry at the start of a line, and what follows it.
+func splitLine(line string) (entry, rest string) {
+	const space = " \t\r"
+	line = strings.Trim(line, space)
+	if strings.HasPrefix(line, "#") {
+		return "", line
+	}
+	if i := strings.IndexAny(line, space); i >= 0 {
+		return line[:i], strings.TrimLeft(line[i:], space)
+	}
+	return line, ""
+}
+
+// checkEntry returns what is wrong with an entry and what follows it on its line.
+func checkEntry(entry, comment string) error {
+	if comment != "" && comment[0] != '#' {
+		return errors.New("has more than one entry: write one origin a line, and # before a comment")
+	}
+	p, ok := parsePattern(entry)
+	switch {
+	case entry == "*":
+		return errors.New("allows every origin, which a list cannot: write allow_origins *")
+	case entry == Null:
+		return errors.New("is the origin of nobody in particular, which a list cannot allow: remove it")
+	case !ok && len(entry) > maxQuote: // what is wrong with it would quote it
+		return errors.New("is no origin: write origins such as https://app.example.com")
+	case !ok:
+		return errors.New(advise(entry))
+	case p.anyHost:
+		return errors.New("allows a whole scheme, which a list cannot: write it in allow_origins")
+	}
+	return nil
+}
+
+// eachEntry yields the patterns of a list without faults that are open, or that
+// are not, and where in the text they begin.
+func eachEntry(text string, open bool, yield func(Pattern, int)) {
+	for at := 0; at < len(text); {
+		end := strings.IndexByte(text[at:], '\n')
+		if end < 0 {
+			end = len(text) - at
+		}
+		line := text[at : at+end]
+		if entry, _ := splitLine(line); entry != "" {
+			p, _ := parsePattern(entry)
+			if _, isOpen := p.Open(); isOpen == open {
+				yield(p, at+strings.Index(line, entry))
+			}
+		}
+		at += end + 1
+	}
+}
+
+// Len returns how many different patterns are in the list.
+func (l *List) Len() int { return l.closed.n + l.open.n }
+
+// Blank reports whether there is nothing in the list, not even a comment, as if
+// its text had been lost.
+func (l *List) Blank() bool { return l.Len() == 0 && !l.commented }
+
+// Allows reports whether a pattern of the list admits o, and if so, whether only
+// open patterns do, those under which strangers can obtain an origin. It does
+// not allocate.
+func (l *List) Allows(o Origin) (allowed, open bool) {
+	if l.closed.Allows(o) {
+		return true, false
+	}
+	if l.open.Allows(o) {
+		return true, true
+	}
+	return false, false
+}

@@ -1,0 +1,145 @@
+package caddycors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+func init() {
+	caddy.RegisterModule(FileSource{})
+}
+
+// FileSource allows the origins that a file lists: exact ones and patterns such
+// as `https://*.example.com`, one a line, with comments that begin with `#`. When
+// the file changes, the new list is in force within the refresh interval, without
+// a reload. A file that is missing or has a bad line is an error when the config
+// loads; later, the list from before stays.
+type FileSource struct {
+	// The path of the file. The placeholders `{env.*}` are replaced. Required.
+	Path string `json:"path,omitempty"`
+
+	// How often to look whether the file has changed. Default: 5s.
+	Refresh caddy.Duration `json:"refresh,omitempty"`
+
+	listSource
+}
+
+// CaddyModule returns the Caddy module information.
+func (FileSource) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  sourceNamespace + ".file",
+		New: func() caddy.Module { return new(FileSource) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the source from Caddyfile tokens. Syntax:
+//
+//	file <path> {
+//	    refresh <duration>
+//	}
+func (s *FileSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return unmarshalListSource(d, "a path", &s.Path, &s.Refresh, nil)
+}
+
+// Provision reads the file, unless its list is already in use.
+func (s *FileSource) Provision(ctx caddy.Context) error {
+	path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
+	if err != nil {
+		return fmt.Errorf("path %q: %w", s.Path, err)
+	}
+	if path == "" {
+		return errors.New("file has no path: write that of a list of origins")
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	if err := setDefault(&s.Refresh, "refresh", 5*time.Second); err != nil {
+		return err
+	}
+	return s.use(ctx, listKey{"file", path}, listReader{
+		read:    func(_ context.Context, tag any) (string, any, error) { return readFile(path, tag) },
+		name:    "file " + filepath.Base(path),
+		refresh: time.Duration(s.Refresh),
+	}, true)
+}
+
+func readFile(path string, tag any) (text string, newTag any, err error) {
+	// Opening what is no file, such as a pipe, could block.
+	if info, err := os.Stat(path); err != nil {
+		return "", nil, err
+	} else if !info.Mode().IsRegular() {
+		return "", nil, fmt.Errorf("%s is no file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", nil, err
+	}
+	version, unchanged := compareVersions(tag, info.ModTime(), info.Size(), info)
+	if unchanged {
+		return "", nil, errNotModified
+	}
+	text, err = readList(file, info.Size())
+	return text, version, err
+}
+
+// modTag tells versions of a text by their time of change and their size.
+type modTag struct {
+	modified time.Time
+	size     int64
+	file     os.FileInfo // nil if it is no file
+	since    time.Time   // when these were seen first, by our own clock
+	read     time.Time   // when the text was read
+}
+
+// modGranularity is more than storages take two times of change for one.
+const modGranularity = 3 * time.Second
+
+// compareVersions returns the tag of a version, and whether the text is still
+// that of the tag before: it has the same time of change, and was read when that
+// was old enough for another change to have another.
+func compareVersions(tag any, modified time.Time, size int64, file os.FileInfo) (newTag modTag, unchanged bool) {
+	now := time.Now()
+	newTag = modTag{modified, size, file, now, now}
+	old, ok := tag.(modTag)
+	if !ok || !old.modified.Equal(modified) || old.size != size || file != nil && !os.SameFile(old.file, file) {
+		return newTag, false
+	}
+	newTag.since = old.since
+	return newTag, !modified.IsZero() && old.read.Sub(old.since) > modGranularity
+}
+
+// readList reads the text of a list, whose length may be known or -1.
+func readList(r io.Reader, length int64) (string, error) {
+	if length > maxList {
+		return "", errListTooLong
+	}
+	var text strings.Builder
+	text.Grow(int(max(length, 0)))
+	n, err := io.Copy(&text, io.LimitReader(r, maxList+1))
+	if n > maxList {
+		return "", errListTooLong
+	}
+	return text.String(), err
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*FileSource)(nil)
+	_ caddy.CleanerUpper    = (*FileSource)(nil)
+	_ caddyfile.Unmarshaler = (*FileSource)(nil)
+	_ openSource            = (*FileSource)(nil)
+)

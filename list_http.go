@@ -1,0 +1,211 @@
+package caddycors
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+func init() {
+	caddy.RegisterModule(HTTPSource{})
+}
+
+// HTTPSource allows the origins of a list that a URL serves, written as for the
+// source `file`. The list is fetched in the background, with conditional requests
+// where the server has an `ETag` or `Last-Modified`, and what it answers must have
+// the status 200 or 304. Until the first good answer, no origin is allowed; when
+// an answer is bad, the list from before stays.
+type HTTPSource struct {
+	// The URL, with `http` or `https`. Redirects are not followed. The
+	// placeholders `{env.*}` and `{file.*}` are replaced. Required.
+	URL string `json:"url,omitempty"`
+
+	// How often to fetch the list. Default: 1m.
+	Refresh caddy.Duration `json:"refresh,omitempty"`
+
+	// How long an answer may take. Default: 10s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Request fields to send, such as `Authorization`. The placeholders `{env.*}`
+	// and `{file.*}` are replaced. Default: none.
+	HeaderUp http.Header `json:"header_up,omitempty"`
+
+	client *http.Client
+	listSource
+}
+
+// CaddyModule returns the Caddy module information.
+func (HTTPSource) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  sourceNamespace + ".http",
+		New: func() caddy.Module { return new(HTTPSource) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the source from Caddyfile tokens. Syntax:
+//
+//	http <url> {
+//	    refresh   <duration>
+//	    timeout   <duration>
+//	    header_up <field> <value>
+//	}
+func (s *HTTPSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return unmarshalListSource(d, "a URL", &s.URL, &s.Refresh, map[string]func() error{
+		"timeout": func() error { return unmarshalDuration(d, &s.Timeout) },
+		"header_up": func() error {
+			var field, value string
+			if !d.Args(&field, &value) || d.NextArg() {
+				return d.Err("header_up takes a field and a value: quote a value that has spaces")
+			}
+			if s.HeaderUp == nil {
+				s.HeaderUp = make(http.Header)
+			}
+			s.HeaderUp.Add(field, value)
+			return nil
+		},
+	})
+}
+
+// Provision prepares the requests. It does not wait for the network, so that a
+// configuration can be validated offline, and a server serve its own list.
+func (s *HTTPSource) Provision(ctx caddy.Context) error {
+	u, err := parseSourceURL("http", s.URL)
+	if err != nil {
+		return err
+	}
+	header := make(http.Header)
+	repl := caddy.NewReplacer()
+	for name, values := range s.HeaderUp {
+		for _, value := range values {
+			value, err := repl.ReplaceOrErr(value, true, true)
+			if err != nil {
+				return fmt.Errorf("header_up %s: %w", name, err)
+			}
+			header.Add(name, value)
+		}
+	}
+	if err := setDefault(&s.Refresh, "refresh", time.Minute); err != nil {
+		return err
+	}
+	if err := setDefault(&s.Timeout, "timeout", 10*time.Second); err != nil {
+		return err
+	}
+	fields, err := json.Marshal(header)
+	if err != nil {
+		return err
+	}
+	s.client = newClient(time.Duration(s.Timeout))
+	return s.use(ctx, listKey{"http", u.String() + " " + string(fields)}, listReader{
+		read: func(ctx context.Context, tag any) (string, any, error) {
+			return readURL(ctx, s.client, u, header, tag)
+		},
+		name:    "http " + u.Host,
+		refresh: time.Duration(s.Refresh),
+	}, false)
+}
+
+// Cleanup gives back what the source has taken.
+func (s *HTTPSource) Cleanup() error {
+	err := s.listSource.Cleanup()
+	if s.client != nil {
+		s.client.CloseIdleConnections()
+	}
+	return err
+}
+
+// parseSourceURL returns the URL of a source, with global placeholders replaced.
+func parseSourceURL(source, s string) (*url.URL, error) {
+	replaced, err := caddy.NewReplacer().ReplaceOrErr(s, true, true)
+	if err != nil {
+		return nil, fmt.Errorf("url %q: %w", s, err)
+	}
+	u, err := url.Parse(replaced)
+	switch {
+	case s == "":
+		return nil, fmt.Errorf("%s has no url: write one such as https://config.example.com/origins", source)
+	case err != nil:
+		// The error of url.Parse quotes the whole, which may have a password.
+		return nil, fmt.Errorf("%s has a malformed url: write one such as https://config.example.com/origins", source)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, fmt.Errorf("%s url %q is not one of http or https with a host: write one such as https://config.example.com/origins", source, u.Redacted())
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+// newClient returns a client of its own for a source: it ends with it, and it
+// does not follow redirects, which could lead secrets elsewhere.
+func newClient(timeout time.Duration) *http.Client {
+	return &http.Client{
+		Timeout: timeout,
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConnsPerHost:   4,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   timeout,
+			ResponseHeaderTimeout: timeout,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// httpTag is by what a server tells versions of a response apart.
+type httpTag struct{ etag, lastModified string }
+
+func readURL(ctx context.Context, client *http.Client, u *url.URL, header http.Header, tag any) (text string, newTag any, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return "", nil, err
+	}
+	r.Header = header.Clone()
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	if old, ok := tag.(httpTag); ok {
+		if old.etag != "" {
+			r.Header.Set("If-None-Match", old.etag)
+		}
+		if old.lastModified != "" {
+			r.Header.Set("If-Modified-Since", old.lastModified)
+		}
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return "", nil, withoutURL(err)
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode == http.StatusNotModified && tag != nil:
+		return "", nil, errNotModified
+	case res.StatusCode != http.StatusOK:
+		return "", nil, fmt.Errorf("the server answers %s", res.Status)
+	}
+	text, err = readList(res.Body, res.ContentLength)
+	return text, httpTag{res.Header.Get("ETag"), res.Header.Get("Last-Modified")}, err
+}
+
+// withoutURL takes the URL out of an error of an http.Client: it may have a
+// password or a token.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*HTTPSource)(nil)
+	_ caddy.CleanerUpper    = (*HTTPSource)(nil)
+	_ caddyfile.Unmarshaler = (*HTTPSource)(nil)
+	_ openSource            = (*HTTPSource)(nil)
+)

@@ -1,0 +1,169 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types/ref"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+func init() {
+	caddy.RegisterModule(MatchOrigin{})
+}
+
+// MatchOrigin matches requests by their `Origin`, which browsers send with every
+// request to another site that a script can read the response of, with every one
+// but GET and HEAD, and with WebSocket handshakes. It takes the origins of the
+// handler `cors`, spelled in the same way. A request without an `Origin`, or with
+// one that is not well formed, matches none of them, not even `*`.
+type MatchOrigin struct {
+	// The origins that match, as in the handler `cors`. `*` stands for every
+	// origin, and `null` for opaque ones.
+	AllowOrigins []string `json:"allow_origins,omitempty"`
+
+	// Regular expressions that the whole of an origin must match.
+	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
+
+	// Sources that decide at request time.
+	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
+
+	// Whether requests of the site's own pages match: those with
+	// `Sec-Fetch-Site: same-origin`, or, where a browser does not send that field,
+	// those whose `Origin` is the scheme, host and port of the request itself.
+	SameOrigin bool `json:"same_origin,omitempty"`
+
+	policy *policy // nil if there is only SameOrigin
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (MatchOrigin) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.matchers.origin",
+		New: func() caddy.Module { return new(MatchOrigin) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	origin [<origins...>] {
+//	    allow_origins        <origins...>
+//	    allow_origins_regexp <regexps...>
+//	    dynamic              <source> [<args...>] { ... }
+//	    same_origin
+//	}
+//
+// All of them add up.
+func (m *MatchOrigin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() { // one or several matchers of a set
+		m.AllowOrigins = append(m.AllowOrigins, d.RemainingArgs()...)
+		for d.NextBlock(0) {
+			if err := m.unmarshalSubdirective(d); err != nil {
+				return err
+			}
+		}
+	}
+	if len(m.AllowOrigins)+len(m.AllowOriginsRegexp)+len(m.DynamicOriginsRaw) == 0 && !m.SameOrigin {
+		return d.Err("no origins: write the origins that match, such as https://app.example.com, or same_origin")
+	}
+	return nil
+}
+
+func (m *MatchOrigin) unmarshalSubdirective(d *caddyfile.Dispenser) error {
+	name := d.Val()
+	switch name {
+	case "allow_origins":
+		return unmarshalList(d, &m.AllowOrigins)
+	case "allow_origins_regexp":
+		return unmarshalList(d, &m.AllowOriginsRegexp)
+	case "dynamic":
+		source, err := unmarshalSource(d)
+		m.DynamicOriginsRaw = append(m.DynamicOriginsRaw, source)
+		return err
+	case "same_origin":
+		return unmarshalFlag(d, &m.SameOrigin)
+	}
+	return d.Errf("unknown subdirective %q of origin: write one of allow_origins, allow_origins_regexp, dynamic, same_origin", name)
+}
+
+// Provision loads the sources and compiles the origins.
+func (m *MatchOrigin) Provision(ctx caddy.Context) error {
+	m.logger = ctx.Logger()
+	sources, err := loadSources(ctx, m, "DynamicOriginsRaw", m.DynamicOriginsRaw)
+	if err != nil {
+		return err
+	}
+	if m.SameOrigin && len(m.AllowOrigins)+len(m.AllowOriginsRegexp)+len(sources) == 0 {
+		return nil
+	}
+	// A policy like any other, without credentials.
+	h := Handler{AllowOrigins: m.AllowOrigins, AllowOriginsRegexp: m.AllowOriginsRegexp, sources: sources, PreflightStatus: http.StatusNoContent}
+	if slices.Contains(m.AllowOrigins, origins.Null) {
+		h.DangerouslyAllow = []string{waiverNull}
+	}
+	p, problems, warnings := h.compile()
+	if len(problems) > 0 {
+		return errors.New(strings.Join(problems, "; "))
+	}
+	for _, warning := range warnings {
+		m.logger.Warn(warning)
+	}
+	m.policy = p
+	return nil
+}
+
+// MatchWithError reports whether r matches. What a source cannot tell does not.
+func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
+	if m.SameOrigin && sameOrigin(r) {
+		return true, nil
+	}
+	if m.policy == nil {
+		return false, nil
+	}
+	d := m.policy.decide(r)
+	if d.err != nil {
+		if entry := m.logger.Check(zapcore.DebugLevel, "origin does not match"); entry != nil {
+			entry.Write(zap.String("reason", d.reason.String()), zap.Error(d.err))
+		}
+	}
+	return d.result == resultAllowed, nil
+}
+
+// CELLibrary makes the matcher a function of CEL expressions, for origins as
+// `allow_origins` has them:
+//
+//	expression origin('https://app.example.com', 'https://*.example.org')
+func (MatchOrigin) CELLibrary(ctx caddy.Context) (cel.Library, error) {
+	return caddyhttp.CELMatcherImpl(
+		"origin", "origin_match_request_list", []*cel.Type{cel.ListType(cel.StringType)},
+		func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
+			list, err := data.ConvertToNative(reflect.TypeFor[[]string]())
+			if err != nil {
+				return nil, err
+			}
+			m := &MatchOrigin{AllowOrigins: list.([]string)}
+			return m, m.Provision(ctx)
+		},
+	)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                 = (*MatchOrigin)(nil)
+	_ caddyfile.Unmarshaler             = (*MatchOrigin)(nil)
+	_ caddyhttp.RequestMatcherWithError = (*MatchOrigin)(nil)
+	_ caddyhttp.CELLibraryProducer      = (*MatchOrigin)(nil)
+)

@@ -1,0 +1,161 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+// sourceNamespace is the namespace of origin sources.
+const sourceNamespace = "http.cors.origins"
+
+// An OriginSource decides at request time whether an origin is allowed. It is
+// implemented by modules in the namespace http.cors.origins.
+//
+// AllowsOrigin is asked about every request with a well-formed Origin (never
+// "null") that nothing before it in the policy allows, preflights included: these
+// have the method OPTIONS, no cookies, and none of the fields that the page will
+// set. It must be fast, as the response waits for it, and safe for concurrent
+// use. It must not change the request. An error means that it could not tell: it
+// is logged, and the origin is not allowed, unless another source allows it.
+//
+// A policy with credentials never allows an insecure origin, whatever a source
+// says, unless that is waived.
+type OriginSource interface {
+	AllowsOrigin(r *http.Request, origin string) (bool, error)
+}
+
+// openSource is implemented by the sources of this module that can allow origins
+// that strangers can obtain, which a policy with credentials overrules.
+type openSource interface {
+	OriginSource
+	// allowsOrigin is AllowsOrigin for a parsed origin; open tells that only what
+	// is open allows it.
+	allowsOrigin(r *http.Request, o origins.Origin) (allowed, open bool, err error)
+}
+
+// blindSource is implemented by the sources of this module that might decide
+// without a look at Origin.
+type blindSource interface {
+	OriginSource
+	// blind returns why the source does not look at Origin, or "".
+	blind() string
+}
+
+// loadSources loads the sources of a module's configuration. field is the name
+// of the field of module that holds them, and raw its value.
+func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMessage) ([]OriginSource, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	loaded, err := ctx.LoadModule(module, field)
+	if err != nil {
+		return nil, fmt.Errorf("loading origin sources: %w", err)
+	}
+	var sources []OriginSource
+	for _, m := range loaded.([]any) {
+		source, ok := m.(OriginSource)
+		if !ok {
+			return nil, fmt.Errorf("module %T is no origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)", m)
+		}
+		sources = append(sources, source)
+	}
+	return sources, nil
+}
+
+// unmarshalSource parses what follows dynamic, and returns the source's JSON.
+func unmarshalSource(d *caddyfile.Dispenser) (json.RawMessage, error) {
+	if !d.NextArg() {
+		return nil, d.Err("dynamic has no source: write dynamic file, storage, http, ask or match, and its arguments")
+	}
+	name := d.Val()
+	id := sourceNamespace + "." + name
+	if _, err := caddy.GetModule(id); err != nil {
+		return nil, d.Errf("unknown source %q of dynamic: write one of file, storage, http, ask and match, or build Caddy with the module %s", name, id)
+	}
+	unmarshaler, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return nil, err
+	}
+	source, ok := unmarshaler.(OriginSource)
+	if !ok {
+		return nil, d.Errf("module %s (%T) is no origin source", id, unmarshaler)
+	}
+	return caddyconfig.JSONModuleObject(source, "source", name, nil), nil
+}
+
+// setDefault sets a duration that is not set, and refuses one that is negative.
+func setDefault(d *caddy.Duration, name string, value time.Duration) error {
+	if *d < 0 {
+		return fmt.Errorf("%s %s is negative: write one such as %s", name, time.Duration(*d), value)
+	}
+	if *d == 0 {
+		*d = caddy.Duration(value)
+	}
+	return nil
+}
+
+// unmarshalListSource parses the tokens of a source that is a list: its name, the
+// place where the list is, and a block with refresh and further options.
+func unmarshalListSource(d *caddyfile.Dispenser, what string, place *string, refresh *caddy.Duration, options map[string]func() error) error {
+	if options == nil {
+		options = make(map[string]func() error)
+	}
+	options["refresh"] = func() error { return unmarshalDuration(d, refresh) }
+	return unmarshalOptions(d, what, place, options)
+}
+
+// unmarshalOptions parses the tokens of a source: its name, one argument and a
+// block of options, which may stand once each, but for header_up.
+func unmarshalOptions(d *caddyfile.Dispenser, what string, argument *string, options map[string]func() error) error {
+	d.Next() // consume source name
+	name := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s needs %s", name, what)
+	}
+	*argument = d.Val()
+	if d.NextArg() {
+		return d.Errf("%s takes one argument, %s, but %q follows", name, what, d.Val())
+	}
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		option := d.Val()
+		unmarshal, ok := options[option]
+		if !ok {
+			return d.Errf("unknown option %q of %s: write one of %s", option, name, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
+		}
+		if seen[option] && option != "header_up" {
+			return d.Errf("%s stands twice: write it once", option)
+		}
+		seen[option] = true
+		if err := unmarshal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalDuration parses the one argument of an option.
+func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
+	option := d.Val()
+	var value string
+	if !d.AllArgs(&value) {
+		return d.Errf("%s takes one duration, such as 30s", option)
+	}
+	parsed, err := caddy.ParseDuration(value)
+	if err != nil || parsed <= 0 {
+		return d.Errf("%s %q is no duration longer than 0: write one such as 30s", option, value)
+	}
+	*duration = caddy.Duration(parsed)
+	return nil
+}
