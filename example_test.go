@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestExample does what the README says: it builds the command, and runs the
-// example as it stands.
-func TestExample(t *testing.T) {
+// build returns the path of the command, as the README builds it.
+func build(t *testing.T) string {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "caddy")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
@@ -20,6 +20,13 @@ func TestExample(t *testing.T) {
 	if output, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	return binary
+}
+
+// TestExample does what the README says: it builds the command, and runs the
+// example as it stands.
+func TestExample(t *testing.T) {
+	binary := build(t)
 	home := t.TempDir()
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(binary, args...)

@@ -73,13 +73,18 @@ func serveWith(t *testing.T, global, snippets, directives string) *site {
 	https://%s {
 		import site
 	}`, dir, global, snippets, directives, s.http, s.https))
+	stop(t)
+	s.connect(filepath.Join(dir, "pki", "authorities", "local", "root.crt"))
+	return s
+}
+
+// stop stops Caddy after the test.
+func stop(t *testing.T) {
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	s.connect(filepath.Join(dir, "pki", "authorities", "local", "root.crt"))
-	return s
 }
 
 // load makes Caddy run a Caddyfile.

@@ -66,13 +66,13 @@ func (s *FileSource) Provision(ctx caddy.Context) error {
 		return err
 	}
 	return s.use(ctx, listKey{"file", path}, listReader{
-		read:    func(_ context.Context, tag any) (string, any, error) { return readFile(path, tag) },
+		read:    func(ctx context.Context, tag any) (string, any, error) { return readFile(ctx, path, tag) },
 		name:    "file " + filepath.Base(path),
 		refresh: time.Duration(s.Refresh),
 	}, true)
 }
 
-func readFile(path string, tag any) (text string, newTag any, err error) {
+func readFile(ctx context.Context, path string, tag any) (text string, newTag any, err error) {
 	// Opening what is no file, such as a pipe, could block.
 	if info, err := os.Stat(path); err != nil {
 		return "", nil, err
@@ -92,9 +92,29 @@ func readFile(path string, tag any) (text string, newTag any, err error) {
 	if unchanged {
 		return "", nil, errNotModified
 	}
-	text, err = readList(file, info.Size())
-	return text, version, err
+	if text, err = readList(file, info.Size()); err != nil {
+		return "", nil, err
+	}
+	// Who writes a file in place may be at it, and half a list is a list, too.
+	if tag != nil && time.Since(info.ModTime()) < quiet {
+		select {
+		case <-time.After(quiet):
+		case <-ctx.Done():
+			return "", nil, ctx.Err()
+		}
+	}
+	after, err := file.Stat()
+	if err != nil {
+		return "", nil, err
+	}
+	if tag != nil && (after.Size() != info.Size() || !after.ModTime().Equal(info.ModTime())) {
+		return "", nil, errNotModified // but soon
+	}
+	return text, version, nil
 }
+
+// quiet is how long a file must not have changed to be taken for complete.
+const quiet = 100 * time.Millisecond
 
 // modTag tells versions of a text by their time of change and their size.
 type modTag struct {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,8 @@ type controlled struct {
 	socket      string
 	adminSocket string
 	admin       *http.Client
+	extra       string        // further members of the configuration, each with a comma
+	log         string        // the file of the log
 	idle        func()        // closes the idle connections to the site
 	dropped     *atomic.Int64 // requests to the site that were dropped, and made again
 }
@@ -58,6 +61,12 @@ func (rt *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 // control starts Caddy with the handlers, in JSON, in front of a body.
 func control(t *testing.T, handlers ...string) *controlled {
 	t.Helper()
+	return controlWith(t, "", handlers...)
+}
+
+// controlWith is control with further members of the configuration.
+func controlWith(t *testing.T, extra string, handlers ...string) *controlled {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "cors") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +77,8 @@ func control(t *testing.T, handlers ...string) *controlled {
 		site:        &site{t: t, http: "127.0.0.1"},
 		socket:      filepath.Join(dir, "http.sock"),
 		adminSocket: filepath.Join(dir, "admin.sock"),
+		log:         filepath.Join(dir, "log"),
+		extra:       extra,
 	}
 	dial := func(socket string) func(context.Context, string, string) (net.Conn, error) {
 		return func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -102,15 +113,16 @@ func control(t *testing.T, handlers ...string) *controlled {
 func (c *controlled) config(handlers ...string) string {
 	handlers = append(handlers, `{"handler": "static_response", "body": "body"}`)
 	return fmt.Sprintf(`{
+		%s
 		"admin": {"listen": %q, "config": {"persist": false}},
-		"logging": {"logs": {"default": {"writer": {"output": "discard"}}}},
+		"logging": {"logs": {"default": {"writer": {"output": "file", "filename": %q}}}},
 		"apps": {"http": {"servers": {"main": {
 			"listen": [%q],
 			"protocols": ["h1"],
 			"automatic_https": {"disable": true},
 			"routes": [{"handle": [%s]}]
 		}}}}
-	}`, "unix/"+c.adminSocket, "unix/"+c.socket, strings.Join(handlers, ", "))
+	}`, c.extra, "unix/"+c.adminSocket, c.log, "unix/"+c.socket, strings.Join(handlers, ", "))
 }
 
 // api calls the admin API, and returns the status and the body of its response.
@@ -141,6 +153,37 @@ func (c *controlled) mustAPI(t *testing.T, method, path, body string) string {
 		t.Fatalf("%s %s: %d %s", method, path, status, response)
 	}
 	return response
+}
+
+// logged reports whether a line of the log has all of the texts.
+func (c *controlled) logged(t *testing.T, texts ...string) bool {
+	t.Helper()
+	log, err := os.ReadFile(c.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(log)) {
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// allowed returns which of the origins a, b, c and d are allowed.
+func (c *controlled) allowed(t *testing.T) (names string) {
+	t.Helper()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		o := "https://" + name + ".example"
+		res, err := c.send("HTTP/1.1", call{header: lines("Origin: " + o)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Header.Get("Access-Control-Allow-Origin") == o {
+			names += name
+		}
+	}
+	return names
 }
 
 // checkOrigins checks which of the origins a, b, c and d are allowed.

@@ -1,0 +1,348 @@
+package caddycors_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// dynamic is the handler with these sources, in JSON.
+func dynamic(sources ...string) string {
+	return fmt.Sprintf(`{"@id": "cors", "handler": "cors", "dynamic_origins": [%s]}`, strings.Join(sources, ", "))
+}
+
+// A place is somewhere that a list is kept, as a test changes it.
+type place interface {
+	source() string // in JSON, with a short refresh
+	put(t *testing.T, text string)
+	remove(t *testing.T)
+}
+
+// filePlace is a file.
+type filePlace struct{ path string }
+
+func (p filePlace) source() string {
+	return fmt.Sprintf(`{"source": "file", "path": %q, "refresh": "5ms"}`, p.path)
+}
+
+func (p filePlace) put(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile(p.path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p filePlace) remove(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(p.path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renamedPlace is a file that is replaced by renaming another.
+type renamedPlace struct{ filePlace }
+
+func (p renamedPlace) put(t *testing.T, text string) {
+	t.Helper()
+	filePlace{p.path + ".new"}.put(t, text)
+	if err := os.Rename(p.path+".new", p.path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// storagePlace is a key of Caddy's file storage, which writes as a whole.
+type storagePlace struct{ renamedPlace }
+
+func (storagePlace) source() string {
+	return `{"source": "storage", "key": "cors/origins", "refresh": "5ms"}`
+}
+
+// httpPlace is a URL.
+type httpPlace struct {
+	server *httptest.Server
+	mu     sync.Mutex
+	text   string
+	gone   bool
+	etag   int
+	full   atomic.Int64 // responses with a body
+}
+
+func newHTTPPlace(t *testing.T) *httpPlace {
+	t.Helper()
+	p := new(httpPlace)
+	p.server = httptest.NewServer(p)
+	t.Cleanup(p.server.Close)
+	return p
+}
+
+func (p *httpPlace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	etag := fmt.Sprintf(`"%d"`, p.etag)
+	switch {
+	case p.gone:
+		w.WriteHeader(http.StatusNotFound)
+	case r.Header.Get("Authorization") != "Bearer secret":
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.Header.Get("If-None-Match") == etag:
+		w.WriteHeader(http.StatusNotModified)
+	default:
+		p.full.Add(1)
+		w.Header().Set("ETag", etag)
+		_, _ = io.WriteString(w, p.text)
+	}
+}
+
+func (p *httpPlace) source() string {
+	return fmt.Sprintf(`{"source": "http", "url": %q, "refresh": "5ms", "header_up": {"Authorization": ["Bearer secret"]}}`, p.server.URL+"/?token=hidden")
+}
+
+func (p *httpPlace) put(_ *testing.T, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text, p.gone = text, false
+	p.etag++
+}
+
+func (p *httpPlace) remove(*testing.T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+}
+
+// places makes a place of each kind, with what else the configuration needs.
+var places = map[string]func(t *testing.T) (p place, extra string){
+	"file": func(t *testing.T) (place, string) {
+		return filePlace{filepath.Join(t.TempDir(), "origins")}, ""
+	},
+	"file renamed": func(t *testing.T) (place, string) {
+		return renamedPlace{filePlace{filepath.Join(t.TempDir(), "origins")}}, ""
+	},
+	"storage": func(t *testing.T) (place, string) {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "cors"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return storagePlace{renamedPlace{filePlace{filepath.Join(dir, "cors", "origins")}}}, fmt.Sprintf(`"storage": {"module": "file_system", "root": %q},`, dir)
+	},
+	"http": func(t *testing.T) (place, string) { return newHTTPPlace(t), "" },
+}
+
+// TestLists changes a list in all ways that it can change, while Caddy runs: what
+// is good takes effect without a reload, and what is not takes nothing away.
+func TestLists(t *testing.T) {
+	for name, newPlace := range places {
+		t.Run(name, func(t *testing.T) {
+			p, extra := newPlace(t)
+			p.put(t, "https://a.example\n")
+			c := controlWith(t, extra, dynamic(p.source()))
+			becomes := func(allowed string) {
+				t.Helper()
+				eventually(t, "change to "+allowed, func() bool { return c.allowed(t) == allowed })
+				c.checkOrigins(t, allowed)
+			}
+			// remains waits until what is wrong is in the log, with the number of
+			// origins that are known.
+			remains := func(allowed string, problem ...string) {
+				t.Helper()
+				eventually(t, "complaint of "+problem[0], func() bool { return c.logged(t, append(problem, "those from before remain")...) })
+				c.checkOrigins(t, allowed)
+			}
+			becomes("a")
+			p.put(t, "# comment\n\n  https://b.example\t# another\r\nhttps://a.example")
+			becomes("ab")
+			p.put(t, "https://a.example\nhttps://*.x.example\nc.example\n")
+			if name == "storage" {
+				remains("ab", "line 3 is no origin that a list can hold")
+				if c.logged(t, "c.example") {
+					t.Error("the log has the text of a list in the storage")
+				}
+			} else {
+				remains("ab", `line 3: \"c.example\" has no scheme`, `write \"https://c.example\"`, `"origins":2`)
+			}
+			p.put(t, "https://c.example\n")
+			becomes("c")
+			p.remove(t)
+			remains("c", map[string]string{"http": "the server answers 404 Not Found"}[name])
+			p.put(t, "")
+			remains("c", "it is empty where there was a list")
+			p.put(t, "\n<!doctype html><title>"+strings.Repeat("x", 1000)+"</title>")
+			remains("c", "line 2")
+			if c.logged(t, strings.Repeat("x", 60)) {
+				t.Error("the log has more than 64 bytes of a bad line")
+			}
+			for i, bad := range []string{"*", "null", "https://a.example https://b.example", "{env.HOME}", "moz-extension://*", "https://d.example\x00"} {
+				p.put(t, strings.Repeat("\n", 10+i)+bad)
+				remains("c", fmt.Sprintf("line %d", 11+i))
+			}
+			p.put(t, "https://d.example\n"+strings.Repeat("#", 64<<20))
+			remains("c", "longer than 64 MiB")
+			p.put(t, "# none\n")
+			becomes("")
+			p.put(t, "https://d.example\n")
+			becomes("d")
+			if c.logged(t, "secret") || c.logged(t, "hidden") {
+				t.Error("the log has a secret")
+			}
+			if p, ok := p.(*httpPlace); ok {
+				before := p.full.Load()
+				c.checkOrigins(t, "d")
+				if n := p.full.Load() - before; n > 0 {
+					t.Errorf("a list that has not changed is sent again %d times", n)
+				}
+			}
+		})
+	}
+}
+
+// TestListAtLoad: a file or a key that is missing or bad is an error of the
+// configuration, which leaves the running one alone.
+func TestListAtLoad(t *testing.T) {
+	dir := t.TempDir()
+	file := filePlace{filepath.Join(dir, "origins")}
+	c := controlWith(t, fmt.Sprintf(`"storage": {"module": "file_system", "root": %q},`, dir), cors("https://a.example"))
+	for _, tc := range []struct {
+		name, text, source, problem string
+	}{
+		{"missing file", "", `{"source": "file", "path": "/nowhere/origins"}`, "file origins: stat /nowhere/origins"},
+		{"directory", "", fmt.Sprintf(`{"source": "file", "path": %q}`, dir), "is no file"},
+		{"no path", "", `{"source": "file"}`, "file has no path"},
+		{"placeholder", "", `{"source": "file", "path": "{env.CORS_TEST_NONE}"}`, "{env.CORS_TEST_NONE}"},
+		{"bad line", "https://a.example\n\nhttps://b.example/\n", file.source(), `file origins: line 3: \"https://b.example/\" has a trailing slash, and browsers send none: write \"https://b.example\"`},
+		{"null", "null", file.source(), `line 1: \"null\"`},
+		{"negative refresh", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": -1}`, file.path), "refresh -1ns is negative"},
+		{"unknown option", "", `{"source": "file", "pth": "x"}`, "unknown field"},
+		{"unknown source", "", `{"source": "redis"}`, "http.cors.origins.redis"},
+		{"missing key", "", `{"source": "storage", "key": "nowhere"}`, "storage nowhere: "},
+		{"bad key", "secret", `{"source": "storage", "key": "origins"}`, "storage origins: line 1 is no origin that a list can hold"},
+		{"no key", "", `{"source": "storage"}`, "storage has no key"},
+		{"certificates", "", `{"source": "storage", "key": "certificates/x"}`, "is where Caddy keeps its own"},
+		{"certificates, in upper case", "", `{"source": "storage", "key": "Certificates/x"}`, "is where Caddy keeps its own"},
+		{"acme", "", `{"source": "storage", "key": "acme"}`, "is where Caddy keeps its own"},
+		{"locks", "", `{"source": "storage", "key": "locks/x"}`, "is where Caddy keeps its own"},
+		{"key with dots", "", `{"source": "storage", "key": "x/../certificates/y"}`, "is not written plainly"},
+		{"absolute key", "", `{"source": "storage", "key": "/certificates/y"}`, "is not written plainly"},
+		{"key beyond", "", `{"source": "storage", "key": "../y"}`, "is not written plainly"},
+		{"no url", "", `{"source": "http"}`, "http has no url"},
+		{"relative url", "", `{"source": "http", "url": "/origins"}`, "is not one of http or https"},
+		{"ftp", "", `{"source": "ask", "url": "ftp://user:secret@a.example"}`, "is not one of http or https"},
+		{"malformed url", "", `{"source": "ask", "url": "http://a b:secret@x"}`, "ask has a malformed url"},
+		{"negative number", "", `{"source": "ask", "url": "http://a.example", "cache_size": -1}`, "cache_size -1 is negative"},
+		{"no matchers", "", `{"source": "match"}`, "match has no matchers"},
+		{"empty matcher set", "", `{"source": "match", "match": [{}]}`, "matcher set 0 is empty"},
+		{"bad matcher", "", `{"source": "match", "match": [{"origin": {"allow_origins": ["a.example"]}}]}`, `origin \"a.example\" has no scheme`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file.put(t, tc.text)
+			status, response := c.api(t, "POST", "/load", c.config(dynamic(tc.source)))
+			if status != http.StatusBadRequest || !strings.Contains(response, tc.problem) || strings.Contains(response, "secret") {
+				t.Errorf("%d %s, want the problem %q", status, response, tc.problem)
+			}
+			c.checkOrigins(t, "a")
+		})
+	}
+}
+
+// TestHTTPListAtLoad: Provision does not wait for the network. Until there is a
+// list nobody is allowed, and it is asked for again and again.
+func TestHTTPListAtLoad(t *testing.T) {
+	var answer atomic.Value
+	answer.Store(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) // hangs
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer.Load().(func(http.ResponseWriter, *http.Request))(w, r)
+	}))
+	t.Cleanup(server.Close)
+	c := control(t, dynamic(fmt.Sprintf(`{"source": "http", "url": %q, "refresh": "20ms", "timeout": "20ms"}`, server.URL)))
+	c.checkOrigins(t, "")
+	for _, tc := range []struct {
+		name    string
+		answer  func(http.ResponseWriter, *http.Request)
+		problem string
+	}{
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "the server answers 302 Found"},
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "the server answers 500"},
+		{"304 to no condition", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, "the server answers 304"},
+		{"HTML", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<!doctype html>") }, `line 1: \"<!doctype html>\"`},
+		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, "https://a.example\n")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, "unexpected EOF"},
+	} {
+		answer.Store(tc.answer)
+		eventually(t, tc.problem, func() bool { return c.logged(t, tc.problem, `"origins":0`) })
+		c.checkOrigins(t, "")
+	}
+	answer.Store(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "https://a.example\n") })
+	eventually(t, "first list", func() bool { return c.allowed(t) == "a" })
+	answer.Store(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	eventually(t, "complaint", func() bool { return c.logged(t, "Timeout", `"origins":1`) || c.logged(t, "deadline", `"origins":1`) })
+	c.checkOrigins(t, "a")
+}
+
+// TestOwnList: a server can serve the list that it goes by.
+func TestOwnList(t *testing.T) {
+	port := freePort(t)
+	load(t, fmt.Sprintf(`{
+		admin off
+		persist_config off
+		log {
+			output discard
+		}
+	}
+	http://%s {
+		bind 127.0.0.1
+		respond /origins "https://a.example"
+		cors {
+			dynamic http http://%[1]s/origins {
+				refresh 10ms
+			}
+		}
+	}`, port))
+	stop(t)
+	s := &site{t: t, http: port, transports: map[string]http.RoundTripper{"HTTP/1.1": new(http.Transport)}}
+	eventually(t, "own list", func() bool {
+		res, err := s.send("HTTP/1.1", call{header: lines(origin)})
+		return err == nil && res.Header.Get("Access-Control-Allow-Origin") == "https://a.example"
+	})
+}
+
+// TestListWithCredentials: what a list allows is overruled where it is insecure,
+// or under a public suffix, and the policy has credentials.
+func TestListWithCredentials(t *testing.T) {
+	p := filePlace{filepath.Join(t.TempDir(), "origins")}
+	p.put(t, "http://a.example\nhttps://*.github.io\nhttps://me.github.io\nhttps://b.example\nhttp://localhost:*\n")
+	for _, tc := range []struct {
+		options string
+		allowed []string
+	}{
+		{``, []string{"http://a.example", "https://x.github.io", "https://me.github.io", "https://b.example", "http://localhost:99"}},
+		{`, "allow_credentials": true`, []string{"https://me.github.io", "https://b.example", "http://localhost:99"}},
+		{`, "allow_credentials": true, "dangerously_allow": ["insecure_origins"]`, []string{"http://a.example", "https://me.github.io", "https://b.example", "http://localhost:99"}},
+		{`, "allow_credentials": true, "dangerously_allow": ["open_origins"]`, []string{"https://x.github.io", "https://me.github.io", "https://b.example", "http://localhost:99"}},
+	} {
+		t.Run(tc.options, func(t *testing.T) {
+			c := control(t, fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [%s]%s}`, p.source(), tc.options))
+			for _, o := range []string{"http://a.example", "https://x.github.io", "https://me.github.io", "https://b.example", "http://localhost:99", "https://c.example", "null"} {
+				want := lines(vary)
+				for _, allowed := range tc.allowed {
+					if o == allowed {
+						want = lines("Access-Control-Allow-Origin: "+o, vary)
+						if tc.options != "" {
+							want.Set("Access-Control-Allow-Credentials", "true")
+						}
+					}
+				}
+				c.check(t, call{header: lines("Origin: " + o), status: 200, want: want})
+			}
+		})
+	}
+}
