@@ -1,0 +1,390 @@
+package caddycors
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// judge is a URL to ask, as a test sets it up.
+type judge struct {
+	*httptest.Server
+	mu     sync.Mutex
+	asked  map[question]int
+	answer func(w http.ResponseWriter, r *http.Request, q question)
+}
+
+func newJudge(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, q question)) *judge {
+	t.Helper()
+	j := &judge{asked: make(map[question]int), answer: answer}
+	j.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := question{r.URL.Query().Get("origin"), r.URL.Query().Get("host")}
+		j.mu.Lock()
+		j.asked[q]++
+		answer := j.answer
+		j.mu.Unlock()
+		answer(w, r, q)
+	}))
+	t.Cleanup(j.Close)
+	return j
+}
+
+// becomes changes the answers.
+func (j *judge) becomes(answer func(w http.ResponseWriter, r *http.Request, q question)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.answer = answer
+}
+
+// total returns how many questions were asked.
+func (j *judge) total() (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, times := range j.asked {
+		n += times
+	}
+	return n
+}
+
+func answerStatus(status int) func(http.ResponseWriter, *http.Request, question) {
+	return func(w http.ResponseWriter, _ *http.Request, _ question) { w.WriteHeader(status) }
+}
+
+// hang answers nothing, until the client is gone.
+func hang(_ http.ResponseWriter, r *http.Request, _ question) { <-r.Context().Done() }
+
+// provisionAsk returns a source that asks a URL, with further options.
+func provisionAsk(t testing.TB, url, options string) *AskSource {
+	t.Helper()
+	s := new(AskSource)
+	if err := s.UnmarshalCaddyfile(caddyfile.NewTestDispenser("ask " + url + " {\n" + options + "\n}")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	if err := s.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := s.Cleanup(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// asks asks about an origin and a host.
+func asks(s *AskSource, origin, host string) (bool, error) {
+	return s.AllowsOrigin(&http.Request{Host: host}, origin)
+}
+
+// TestAskAnswers: what the status of an answer means.
+func TestAskAnswers(t *testing.T) {
+	for _, tc := range []struct {
+		status  int
+		yes     bool
+		problem string
+	}{
+		{200, true, ""},
+		{204, true, ""},
+		{299, true, ""},
+		{403, false, ""},
+		{404, false, ""},
+		{410, false, ""},
+		{301, false, "answers 301"},
+		{302, false, "answers 302"},
+		{304, false, "answers 304"},
+		{400, false, "answers 400"},
+		{401, false, "answers 401"},
+		{429, false, "answers 429"},
+		{500, false, "answers 500"},
+		{503, false, "answers 503"},
+	} {
+		t.Run(http.StatusText(tc.status), func(t *testing.T) {
+			j := newJudge(t, func(w http.ResponseWriter, r *http.Request, _ question) {
+				if r.URL.Path == "/elsewhere" {
+					return // 200, for those who follow
+				}
+				w.Header().Set("Location", "/elsewhere")
+				w.WriteHeader(tc.status)
+			})
+			yes, err := asks(provisionAsk(t, j.URL, ""), "https://a.example", "host.example")
+			if yes != tc.yes || (err != nil) != (tc.problem != "") || err != nil && !strings.Contains(err.Error(), tc.problem) {
+				t.Errorf("got %t, %v", yes, err)
+			}
+		})
+	}
+}
+
+// TestAskQuestion: what is asked, for whom the answer is good, and how long.
+func TestAskQuestion(t *testing.T) {
+	j := newJudge(t, func(w http.ResponseWriter, r *http.Request, q question) {
+		if r.URL.Query().Get("key") != "x" || q.origin != "https://a.example" || q.host != "tenant.example" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	s := provisionAsk(t, j.URL+"/cors?key=x", "")
+	for range 3 {
+		for _, tc := range []struct {
+			origin, host string
+			want         bool
+		}{
+			{"https://a.example", "tenant.example", true},
+			{"https://a.example", "Tenant.EXAMPLE:8443", true},
+			{"https://a.example", "other.example", false},
+			{"https://b.example", "tenant.example", false},
+			{"https://a.example", "x&origin=https://b.example", false},
+		} {
+			if yes, err := asks(s, tc.origin, tc.host); yes != tc.want || err != nil {
+				t.Errorf("%+v: got %t, %v", tc, yes, err)
+			}
+		}
+	}
+	if n := j.total(); n != 4 {
+		t.Errorf("asked %d times, want once for each origin and host: %v", n, j.asked)
+	}
+	if _, err := asks(s, "https://a.example", strings.Repeat("x", 16<<10)); err == nil {
+		t.Error("asks about a host of 16 KiB")
+	}
+}
+
+// TestAskOnce: however many wait for an answer, the question is in flight once.
+func TestAskOnce(t *testing.T) {
+	release := make(chan struct{})
+	j := newJudge(t, func(http.ResponseWriter, *http.Request, question) { <-release })
+	s := provisionAsk(t, j.URL, "")
+	var yes atomic.Int64
+	var waiting sync.WaitGroup
+	for range 200 {
+		waiting.Go(func() {
+			if ok, err := asks(s, "https://a.example", "host.example"); ok && err == nil {
+				yes.Add(1)
+			}
+		})
+	}
+	for deadline := time.Now().Add(10 * time.Second); j.total() == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is asked")
+		}
+	}
+	close(release)
+	waiting.Wait()
+	if n := j.total(); n != 1 || yes.Load() != 200 {
+		t.Errorf("asked %d times, %d yes, want 1 and 200", n, yes.Load())
+	}
+}
+
+// TestAskInFlight: at most max_in_flight questions are asked at once; what is
+// known needs none.
+func TestAskInFlight(t *testing.T) {
+	const atOnce, asked = 3, 50
+	var flying, most, yes, tooMany atomic.Int64
+	release := make(chan struct{})
+	// All are asked until none but those that fly is left.
+	ready := sync.OnceFunc(func() { close(release) })
+	check := func() {
+		if flying.Load() == atOnce && tooMany.Load() == asked-atOnce {
+			ready()
+		}
+	}
+	j := newJudge(t, func(http.ResponseWriter, *http.Request, question) {})
+	s := provisionAsk(t, j.URL, fmt.Sprintf("max_in_flight %d", atOnce))
+	if yes, err := asks(s, "https://known.example", "host.example"); !yes || err != nil {
+		t.Fatal(yes, err)
+	}
+	j.becomes(func(http.ResponseWriter, *http.Request, question) {
+		n := flying.Add(1)
+		defer flying.Add(-1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		check()
+		<-release
+	})
+	var asking sync.WaitGroup
+	for i := range asked {
+		asking.Go(func() {
+			switch ok, err := asks(s, fmt.Sprintf("https://%d.example", i), "host.example"); {
+			case ok:
+				yes.Add(1)
+			case err != nil && strings.Contains(err.Error(), "too many"):
+				tooMany.Add(1)
+				check()
+			}
+		})
+	}
+	asking.Wait()
+	if most.Load() != atOnce || yes.Load() != atOnce || tooMany.Load() != asked-atOnce {
+		t.Errorf("%d at once, %d yes, %d too many, want 3, 3 and 47", most.Load(), yes.Load(), tooMany.Load())
+	}
+	if yes, err := asks(s, "https://known.example", "host.example"); !yes || err != nil {
+		t.Errorf("what is known: %t, %v", yes, err)
+	}
+}
+
+// TestAskHostile: very many hostile origins take no more memory than the cache
+// may, drive no yes out, and none that is malformed is asked about.
+func TestAskHostile(t *testing.T) {
+	j := newJudge(t, func(w http.ResponseWriter, _ *http.Request, q question) {
+		if q.origin != "https://customer.example" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	h := provision(t, "cors {\n dynamic ask "+j.URL+" {\n cache_size 100\n ttl 1h\n }\n allow_credentials\n}")
+	s := h.sources[0].(*AskSource)
+	t.Cleanup(func() { _ = s.Cleanup() })
+	decide := func(origin string) decision {
+		return h.policy.decide(&http.Request{Host: "host.example", Header: fields("Origin: " + origin)})
+	}
+	if d := decide("https://customer.example"); d.result != resultAllowed {
+		t.Fatalf("%+v", d)
+	}
+	for i := range 100_000 {
+		var origin string
+		switch i % 50 {
+		case 0:
+			origin = fmt.Sprintf("https://evil-%d.example", i) // well formed
+		case 1:
+			origin = fmt.Sprintf("http://evil-%d.example", i) // insecure
+		case 2:
+			origin = "null"
+		case 3:
+			origin = "https://" + strings.Repeat("a", 64+i)
+		default:
+			origin = fmt.Sprintf("https://Evil-%d.example/", i)
+		}
+		if d := decide(origin); d.result != resultDenied {
+			t.Fatalf("%q: %+v", origin, d)
+		}
+	}
+	for q := range j.asked {
+		if q.origin != "https://customer.example" && !strings.HasPrefix(q.origin, "https://evil-") {
+			t.Errorf("asked about %q", q.origin)
+		}
+	}
+	if n := s.oracle.no.recent.Len(); n != 100 || len(s.oracle.no.entries) != 100 {
+		t.Errorf("%d answers of no are kept, want 100", n)
+	}
+	if d := decide("https://customer.example"); d.result != resultAllowed || j.asked[question{"https://customer.example", "host.example"}] != 1 {
+		t.Errorf("%+v, and was asked about %d times", d, j.asked[question{"https://customer.example", "host.example"}])
+	}
+}
+
+// TestAskLifetimes: a no is asked about again soon, a yes later; while there is
+// no answer, an old yes is good, but not for ever.
+func TestAskLifetimes(t *testing.T) {
+	j := newJudge(t, answerStatus(200))
+	s := provisionAsk(t, j.URL, "ttl 50ms\n negative_ttl 20ms\n max_stale 300ms\n timeout 20ms")
+	expect := func(yes, known bool) {
+		t.Helper()
+		if got, err := asks(s, "https://a.example", "host.example"); got != yes || (err == nil) != known {
+			t.Errorf("got %t, %v", got, err)
+		}
+	}
+	begin := time.Now()
+	expect(true, true)
+	j.becomes(hang)
+	// While it is stale, it is good; it is asked about again, but not by each.
+	for time.Since(begin) < 200*time.Millisecond {
+		expect(true, true)
+	}
+	if n := j.total(); n < 2 || n > 10 {
+		t.Errorf("asked %d times while the server hangs", n)
+	}
+	for time.Since(begin) < 400*time.Millisecond {
+		_, _ = asks(s, "https://a.example", "host.example")
+	}
+	expect(false, false)
+	n := j.total()
+	expect(false, false)
+	if again := j.total() - n; again > 0 {
+		t.Error("what has just failed is asked again at once")
+	}
+	j.becomes(answerStatus(403))
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if yes, err := asks(s, "https://a.example", "host.example"); !yes && err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a failure is not forgotten")
+		}
+	}
+	j.becomes(answerStatus(200))
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if yes, _ := asks(s, "https://a.example", "host.example"); yes {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a no is not forgotten")
+		}
+	}
+}
+
+// TestAskCancelled: who goes away does not take the answer from those who wait.
+func TestAskCancelled(t *testing.T) {
+	release, asked := make(chan struct{}), make(chan struct{})
+	j := newJudge(t, func(http.ResponseWriter, *http.Request, question) { close(asked); <-release })
+	s := provisionAsk(t, j.URL, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	first, second := make(chan error), make(chan error)
+	go func() {
+		_, err := s.AllowsOrigin((&http.Request{Host: "host.example"}).WithContext(ctx), "https://a.example")
+		first <- err
+	}()
+	<-asked
+	go func() {
+		yes, err := asks(s, "https://a.example", "host.example")
+		if !yes {
+			err = fmt.Errorf("no: %w", err)
+		}
+		second <- err
+	}()
+	cancel()
+	if err := <-first; err == nil {
+		t.Error("who has gone away gets an answer")
+	}
+	close(release)
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAskOrphaned: a question whose configuration ends is asked again by that
+// which has replaced it, and nobody notices.
+func TestAskOrphaned(t *testing.T) {
+	asked := make(chan struct{}, 2)
+	j := newJudge(t, func(w http.ResponseWriter, r *http.Request, q question) { asked <- struct{}{}; hang(w, r, q) })
+	old := provisionAsk(t, j.URL, "")
+	done := make(chan error)
+	go func() {
+		yes, err := asks(old, "https://a.example", "host.example")
+		if !yes {
+			err = fmt.Errorf("no: %w", err)
+		}
+		done <- err
+	}()
+	<-asked
+	next := provisionAsk(t, j.URL, "")
+	if next.oracle != old.oracle {
+		t.Fatal("a reload forgets")
+	}
+	j.becomes(answerStatus(200))
+	if err := old.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if yes, err := asks(next, "https://a.example", "host.example"); !yes || err != nil || j.total() != 2 {
+		t.Errorf("%t, %v, asked %d times", yes, err, j.total())
+	}
+}
