@@ -58,7 +58,7 @@ type AskSource struct {
 
 	key    string
 	oracle *oracle
-	asker  *asker
+	asker  *asker // nil if there is nothing to give back
 }
 
 // CaddyModule returns the Caddy module information.
@@ -136,13 +136,13 @@ func (s *AskSource) Provision(ctx caddy.Context) error {
 }
 
 // Cleanup gives back what the source has taken, which is nothing if it could not
-// be provisioned.
+// be provisioned. Requests that are still under way use the answers that are known.
 func (s *AskSource) Cleanup() error {
-	if s.oracle == nil {
+	if s.asker == nil {
 		return nil
 	}
 	s.oracle.detach(s.asker)
-	s.oracle = nil
+	s.asker = nil
 	_, err := oracles.Delete(s.key)
 	return err
 }

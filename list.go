@@ -259,7 +259,7 @@ func describe(reader *listReader, err error) error {
 type listSource struct {
 	list   *originList
 	key    listKey
-	reader *listReader
+	reader *listReader // nil if there is nothing to give back
 }
 
 // use makes the source one of the list that key tells from others. If first is
@@ -282,13 +282,13 @@ func (s *listSource) use(ctx caddy.Context, key listKey, reader listReader, firs
 }
 
 // Cleanup gives back what the source has taken, which is nothing if it could not
-// be provisioned.
+// be provisioned. Requests that are still under way use the list as it is.
 func (s *listSource) Cleanup() error {
-	if s.list == nil {
+	if s.reader == nil {
 		return nil
 	}
 	s.list.detach(s.reader)
-	s.list = nil
+	s.reader = nil
 	_, err := lists.Delete(s.key)
 	return err
 }

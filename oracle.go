@@ -41,6 +41,7 @@ var oracles = caddy.NewUsagePool()
 type oracle struct {
 	mu        sync.Mutex
 	askers    []*asker // the newest last
+	last      *asker   // the newest, or the one that was detached last
 	yes, no   answerCache
 	flights   map[question]*flight
 	complaint time.Time // when a failure was logged last
@@ -68,12 +69,16 @@ func (o *oracle) attach(a *asker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.askers = append(o.askers, a)
+	o.last = a
 }
 
 // detach takes an asker back. When it returns, the asker is not in use.
 func (o *oracle) detach(a *asker) {
 	o.mu.Lock()
 	o.askers = slices.DeleteFunc(o.askers, func(b *asker) bool { return b == a })
+	if n := len(o.askers); n > 0 {
+		o.last = o.askers[n-1]
+	}
 	o.mu.Unlock()
 	a.cancel()
 	a.flying.Wait()
@@ -111,10 +116,7 @@ func (o *oracle) ask(ctx context.Context, q question) (bool, error) {
 func (o *oracle) look(q question) (f *flight, yes bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.askers) == 0 {
-		return nil, false, errNoAsker
-	}
-	a, now := o.askers[len(o.askers)-1], time.Now()
+	a, now := o.last, time.Now()
 	if known := o.yes.get(q); known != nil {
 		age := now.Sub(known.at)
 		switch yes = age < time.Duration(a.TTL+a.MaxStale); {
@@ -133,19 +135,21 @@ func (o *oracle) look(q question) (f *flight, yes bool, err error) {
 	if f = o.flights[q]; f != nil {
 		return f, yes, nil
 	}
-	if len(o.flights) >= a.MaxInFlight {
-		if yes {
-			return nil, true, nil
-		}
+	switch {
+	case yes && (len(o.askers) == 0 || len(o.flights) >= a.MaxInFlight):
+		return nil, true, nil
+	case len(o.askers) == 0:
+		return nil, false, errNoAsker
+	case len(o.flights) >= a.MaxInFlight:
 		o.complain(a, errTooManyQuestions)
 		return nil, false, errTooManyQuestions
 	}
 	// The question outlives the request that it has come with.
-	q = question{strings.Clone(q.origin), strings.Clone(q.host)}
-	f = &flight{done: make(chan struct{})}
-	o.flights[q] = f
-	a.flying.Go(func() { o.fly(a, q, f) })
-	return f, yes, nil
+	kept := question{strings.Clone(q.origin), strings.Clone(q.host)}
+	started := &flight{done: make(chan struct{})}
+	o.flights[kept] = started
+	a.flying.Go(func() { o.fly(a, kept, started) })
+	return started, yes, nil
 }
 
 // fly asks a question and keeps the answer.

@@ -3,19 +3,21 @@
 package bench
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	rscors "github.com/rs/cors"
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
 )
 
 // policy is what every library is configured with.
@@ -36,15 +38,34 @@ type library struct {
 
 var libraries = []library{{"caddy-cors", wrapCaddy}, {"rs", wrapRS}}
 
+// file is caddy-cors with a list in a file, where there are very many origins.
+var file = library{"caddy-cors-file", wrapCaddyFile}
+
 func wrapCaddy(tb testing.TB, p policy, next http.Handler) http.Handler {
 	tb.Helper()
-	h := &caddycors.Handler{
-		AllowOrigins:     p.origins,
-		AllowMethods:     p.methods,
-		AllowHeaders:     p.requestHeaders,
-		ExposeHeaders:    p.responseHeaders,
-		AllowCredentials: p.credentials,
+	return wrapHandler(tb, p, &caddycors.Handler{AllowOrigins: p.origins}, next)
+}
+
+// wrapCaddyFile keeps the origins in a file.
+func wrapCaddyFile(tb testing.TB, p policy, next http.Handler) http.Handler {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "origins")
+	if err := os.WriteFile(path, []byte(strings.Join(p.origins, "\n")), 0o600); err != nil {
+		tb.Fatal(err)
 	}
+	source, err := json.Marshal(map[string]string{"source": "file", "path": path, "refresh": "1h"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return wrapHandler(tb, p, &caddycors.Handler{DynamicOriginsRaw: []json.RawMessage{source}}, next)
+}
+
+func wrapHandler(tb testing.TB, p policy, h *caddycors.Handler, next http.Handler) http.Handler {
+	tb.Helper()
+	h.AllowMethods = p.methods
+	h.AllowHeaders = p.requestHeaders
+	h.ExposeHeaders = p.responseHeaders
+	h.AllowCredentials = p.credentials
 	if p.maxAge > 0 {
 		age := caddy.Duration(p.maxAge * 1e9)
 		h.MaxAge = &age
@@ -152,8 +173,8 @@ func tenants(n int) []string {
 func BenchmarkOrigins(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000, 1_000_000} {
 		p := policy{origins: tenants(n)}
-		compare(b, fmt.Sprintf("%d/hit", n), p, actual(p.origins[n/2]))
-		compare(b, fmt.Sprintf("%d/miss", n), p, actual("https://tenant-x.example.com"))
+		compare(b, fmt.Sprintf("%d/hit", n), p, actual(p.origins[n/2]), file)
+		compare(b, fmt.Sprintf("%d/miss", n), p, actual("https://tenant-x.example.com"), file)
 	}
 }
 
@@ -177,7 +198,7 @@ func BenchmarkBuild(b *testing.B) {
 	for _, s := range p.origins {
 		text += len(s)
 	}
-	for _, lib := range libraries {
+	for _, lib := range append(libraries, file) {
 		b.Run("lib="+lib.name, func(b *testing.B) {
 			var before, after runtime.MemStats
 			for b.Loop() {
@@ -199,10 +220,10 @@ func BenchmarkBuild(b *testing.B) {
 
 // compare times a request under a policy, with each library. The response's
 // header map is reused, so that it is not what is measured.
-func compare(b *testing.B, name string, p policy, r *http.Request) {
+func compare(b *testing.B, name string, p policy, r *http.Request, more ...library) {
 	b.Helper()
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	for _, lib := range libraries {
+	for _, lib := range append(libraries, more...) {
 		b.Run(name+"/lib="+lib.name, func(b *testing.B) {
 			h := lib.wrap(b, p, next)
 			w := &discard{header: make(http.Header)}
@@ -226,7 +247,7 @@ func (d *discard) ReadFrom(r io.Reader) (int64, error) { return io.Copy(io.Disca
 // TestLibraries checks that what is timed does what it should: every library
 // allows and denies the same origins.
 func TestLibraries(t *testing.T) {
-	for _, lib := range libraries {
+	for _, lib := range append(libraries, file) {
 		for _, tc := range []struct {
 			r    *http.Request
 			want string

@@ -32,6 +32,10 @@ func ParsePattern(s string) (Pattern, error) {
 
 func parsePattern(s string) (p Pattern, ok bool) {
 	p.s = s
+	if o, ok := Parse(s); ok { // without an allocation, as there may be a million
+		p.scheme, p.host, p.port = o.Scheme(), o.Host(), o.Port()
+		return p, true
+	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
 		return p, false

@@ -1,0 +1,209 @@
+package origins
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestParseList(t *testing.T) {
+	const text = "\uFEFF# comment\n\nhttps://a.example\r\n  https://*.b.example:*\t# note\n#https://c.example\n" +
+		"https://a.example\nhttps://*.github.io#x\n"
+	if _, err := ParseList(text); err == nil {
+		t.Error("a # within an entry begins a comment")
+	}
+	l, err := ParseList(strings.Replace(text, "#x", " #x", 1) + "http://[::1]:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Len() != 4 || l.Blank() {
+		t.Errorf("%d patterns, blank %t", l.Len(), l.Blank())
+	}
+	for _, tc := range []struct {
+		s             string
+		allowed, open bool
+	}{
+		{"https://a.example", true, false},
+		{"https://a.example:8443", false, false},
+		{"https://x.b.example", true, false},
+		{"https://x.y.b.example:8443", true, false},
+		{"https://b.example", false, false},
+		{"https://c.example", false, false},
+		{"https://x.github.io", true, true},
+		{"http://[::1]:3000", true, false},
+		{"http://[::1]", true, false},
+		{"http://[::]", false, false},
+	} {
+		o, ok := Parse(tc.s)
+		if !ok {
+			t.Fatalf("%q is malformed", tc.s)
+		}
+		if allowed, open := l.Allows(o); allowed != tc.allowed || open != tc.open {
+			t.Errorf("%q: got %t, %t, want %t, %t", tc.s, allowed, open, tc.allowed, tc.open)
+		}
+	}
+}
+
+func TestListErrors(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		line int
+		want string
+	}{
+		{"https://a.example\nb.example", 2, `line 2: "b.example" has no scheme, and browsers send one: write "https://b.example"`},
+		{"\n\n*\n", 3, `line 3: "*" allows every origin, which a list cannot: write allow_origins *`},
+		{"null", 1, `line 1: "null" is the origin of nobody in particular, which a list cannot allow: remove it`},
+		{"https://a.example https://b.example", 1, `line 1: "https://a.example https://b.example" has more than one entry: write one origin a line, and # before a comment`},
+		{"moz-extension://*", 1, `line 1: "moz-extension://*" allows a whole scheme, which a list cannot: write it in allow_origins`},
+		{"{env.X}", 1, `line 1: "{env.X}" has a placeholder where none is replaced: write origins such as https://app.example.com`},
+		{"https://a.example/" + strings.Repeat("x", 100), 1, `line 1: "https://a.example/` + strings.Repeat("x", 46) + `" is no origin: write origins such as https://app.example.com`},
+		{"\xff\xfe", 1, "line 1: \"\uFFFD\" has a character that no origin has: write origins such as https://app.example.com"},
+	} {
+		_, err := ParseList(tc.text)
+		var e *ListError
+		if !errors.As(err, &e) || e.Line != tc.line || e.Error() != tc.want {
+			t.Errorf("%q:\n got %v\nwant %s", tc.text, err, tc.want)
+		}
+	}
+}
+
+func TestBlank(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "\n \r\n\t": true, "\uFEFF": true, "# none": false, "https://a.example": false} {
+		l, err := ParseList(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Blank() != want {
+			t.Errorf("%q: got %t", text, l.Blank())
+		}
+	}
+}
+
+// FuzzList: a list allows what its lines, taken one by one, do, whatever stands
+// around them; and a bad one is refused with a line that is bad.
+func FuzzList(f *testing.F) {
+	f.Add("# x\nhttps://*.example.com:* # y\r\n\nhttps://a.example", "https://b.example.com:8443")
+	f.Add("https://foo.com\nhttps://bar.com\nhttps://*.github.io", "https://barfoo.com")
+	for _, tc := range wellFormed {
+		f.Add(tc.s+"\nhttps://*.com", tc.s)
+	}
+	f.Fuzz(func(t *testing.T, text, origin string) {
+		l, err := ParseList(text)
+		if err != nil {
+			var e *ListError
+			if !errors.As(err, &e) || len(e.Text) > 3*maxQuote || len(e.Error()) > 8*maxQuote {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		var patterns []Pattern
+		for line := range strings.Lines(strings.TrimPrefix(text, "\uFEFF")) {
+			entry, _ := splitLine(strings.TrimSuffix(line, "\n"))
+			if entry == "" {
+				continue
+			}
+			p, err := ParsePattern(entry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			patterns = append(patterns, p)
+		}
+		ix := NewIndex(patterns)
+		if ix.Len() != l.Len() {
+			t.Errorf("%d patterns, want %d", l.Len(), ix.Len())
+		}
+		if o, ok := Parse(origin); ok {
+			if allowed, _ := l.Allows(o); allowed != ix.Allows(o) {
+				t.Errorf("%q in %q: got %t", origin, text, allowed)
+			}
+		}
+	})
+}
+
+// million is the text of a list of n origins of 34 bytes.
+func million(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "https://tenant-%07d.example.com\n", i)
+	}
+	return text.String()
+}
+
+// BenchmarkParseList times a list of a million origins, and reports its live heap
+// and the peak while another one is replaced, as multiples of the text.
+func BenchmarkParseList(b *testing.B) {
+	text := million(1_000_000)
+	heap := func() float64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	b.Run("build", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := ParseList(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("heap", func(b *testing.B) {
+		runtime.GC()
+		base := heap() - float64(len(text))
+		l, err := ParseList(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		live := heap() - base
+		next, err := ParseList(strings.Clone(text)) // as it is read
+		if err != nil {
+			b.Fatal(err)
+		}
+		peak := heap() - base
+		runtime.KeepAlive(l)
+		runtime.KeepAlive(next)
+		b.ReportMetric(live/float64(len(text)), "live/text")
+		b.ReportMetric(peak/float64(len(text)), "peak/text")
+	})
+}
+
+// BenchmarkList times lookups in lists of 10 and of 1,000,000 origins: of 1,000
+// hot ones, of ones that are not there, and of random ones.
+func BenchmarkList(b *testing.B) {
+	for _, n := range []int{10, 1_000_000} {
+		l, err := ParseList(million(n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		rnd := rand.New(rand.NewPCG(1, 2))
+		pick := func(format string, count int) []Origin {
+			list := make([]Origin, count)
+			for i := range list {
+				list[i], _ = Parse(fmt.Sprintf(format, rnd.IntN(n)))
+			}
+			return list
+		}
+		for _, bc := range []struct {
+			name string
+			list []Origin
+		}{
+			{"hot", pick("https://tenant-%07d.example.com", 1000)},
+			{"miss", pick("https://tenant-%07d.example.net", 1<<16)},
+			{"random", pick("https://tenant-%07d.example.com", 1<<16)},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", bc.name, n), func(b *testing.B) {
+				i := 0
+				for b.Loop() {
+					if allowed, _ := l.Allows(bc.list[i]); allowed == (bc.name == "miss") {
+						b.Fatal(bc.list[i])
+					}
+					if i++; i == len(bc.list) {
+						i = 0
+					}
+				}
+			})
+		}
+	}
+}

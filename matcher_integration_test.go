@@ -1,0 +1,204 @@
+package caddycors_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOriginMatcher: which requests match, and that what does not is no error.
+func TestOriginMatcher(t *testing.T) {
+	file := filePlace{filepath.Join(t.TempDir(), "origins")}
+	file.put(t, "https://listed.example")
+	for _, tc := range []struct {
+		matcher string
+		matches []string // fields of requests, apart by "; "
+		fails   []string
+	}{
+		{
+			"@o origin https://a.example https://*.b.example http://localhost:*",
+			[]string{"Origin: https://a.example", "Origin: https://x.b.example", "Origin: http://localhost:99"},
+			[]string{"", "Origin: https://b.example", "Origin: http://a.example", "Origin: https://A.example", "Origin: https://a.example/", "Origin: null", "Origin: ", "Origin: https://a.example; Origin: https://a.example", "Origin: https://a.example, https://a.example"},
+		},
+		{"@o origin *", []string{"Origin: https://a.example", "Origin: null"}, []string{""}},
+		{"@o origin null", []string{"Origin: null"}, []string{"", "Origin: https://a.example"}},
+		{"@o origin {\nallow_origins_regexp https://pr-\\d+\\.a\\.example\n}", []string{"Origin: https://pr-1.a.example"}, []string{"Origin: https://pr-1.a.example.evil.example", "Origin: https://pr-x.a.example"}},
+		{"@o origin {\ndynamic file " + file.path + "\n}", []string{"Origin: https://listed.example"}, []string{"Origin: https://a.example", ""}},
+		{"@o origin {\ndynamic ask http://127.0.0.1:1/ {\ntimeout 1s\n}\n}", nil, []string{"Origin: https://a.example", ""}},
+		{"@o origin {\ndynamic match {\nheader Origin *.a.example\nheader X 1\n}\n}", []string{"Origin: https://x.a.example; X: 1"}, []string{"Origin: https://x.a.example", "Origin: https://b.example; X: 1"}},
+		{"@o {\norigin https://a.example\norigin https://b.example\n}", []string{"Origin: https://a.example", "Origin: https://b.example"}, []string{"Origin: https://c.example"}},
+		{"@o not origin https://a.example", []string{"", "Origin: https://b.example"}, []string{"Origin: https://a.example"}},
+		{"@o expression `origin('https://a.example', 'https://*.b.example')`", []string{"Origin: https://a.example", "Origin: https://x.b.example"}, []string{"", "Origin: https://c.example"}},
+		{"@o expression `origin('https://a.example') && method('POST') || origin('https://b.example')`", []string{"Origin: https://b.example"}, []string{"Origin: https://a.example"}},
+		{"@o `!origin('https://a.example')`", []string{"", "Origin: https://b.example"}, []string{"Origin: https://a.example"}},
+		{"@o origin {\nsame_origin\n}", []string{"Origin: http://SITE", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: same-origin; Origin: null"}, []string{"", "Origin: https://SITE", "Origin: http://SITE; Sec-Fetch-Site: cross-site", "Origin: http://SITE; Sec-Fetch-Site: same-site", "Sec-Fetch-Site: none", "Sec-Fetch-Site: same-origin; Sec-Fetch-Site: same-origin", "Origin: null", "Origin: http://127.0.0.1", "Origin: http://SITE; X-Forwarded-Proto: https"}},
+		{"@o origin https://a.example {\nsame_origin\n}", []string{"Origin: http://SITE", "Origin: https://a.example; Sec-Fetch-Site: cross-site"}, []string{"Origin: https://b.example; Sec-Fetch-Site: cross-site"}},
+	} {
+		t.Run(tc.matcher, func(t *testing.T) {
+			s := serve(t, tc.matcher+"\nrespond @o matches\nrespond other")
+			for want, requests := range map[string][]string{"matches": tc.matches, "other": tc.fails} {
+				for _, request := range requests {
+					var header http.Header
+					if request != "" {
+						header = lines(strings.Split(strings.ReplaceAll(request, "SITE", s.http), "; ")...)
+					}
+					if strings.HasPrefix(request, "Origin: http://SITE; X-Forwarded-Proto") {
+						want = "matches" // whoever is not trusted says nothing
+					}
+					s.check(t, call{header: header, status: 200, body: want})
+				}
+			}
+		})
+	}
+}
+
+// TestSameOriginBehindProxy: a trusted proxy tells what the browser has asked for.
+func TestSameOriginBehindProxy(t *testing.T) {
+	s := serveWith(t, "servers {\ntrusted_proxies static 127.0.0.0/8\n}", "", "@o origin {\nsame_origin\n}\nrespond @o matches\nrespond other")
+	for _, tc := range []struct {
+		fields string
+		want   string
+	}{
+		{"X-Forwarded-Proto: https; X-Forwarded-Host: a.example; Origin: https://a.example", "matches"},
+		{"X-Forwarded-Proto: wss; X-Forwarded-Host: a.example; Origin: https://a.example", "matches"},
+		{"X-Forwarded-Proto: https; X-Forwarded-Host: a.example:8443; Origin: https://a.example:8443", "matches"},
+		{"X-Forwarded-Proto: http; X-Forwarded-Host: a.example; Origin: https://a.example", "other"},
+		{"X-Forwarded-Proto: https; X-Forwarded-Host: evil.example, a.example; Origin: https://evil.example", "other"},
+		{"X-Forwarded-Proto: https; X-Forwarded-Host: evil.example, a.example; Origin: https://a.example", "matches"},
+	} {
+		s.check(t, call{header: lines(strings.Split(tc.fields, "; ")...), status: 200, body: tc.want})
+	}
+}
+
+// TestMatcherErrors: what the matcher refuses, it refuses when the config loads.
+func TestMatcherErrors(t *testing.T) {
+	c := control(t, cors("https://a.example"))
+	for matcher, problem := range map[string]string{
+		`{"origin": {"allow_origins": ["a.example"]}}`:              `origin \"a.example\" has no scheme, and browsers send one: write \"https://a.example\"`,
+		`{"origin": {"allow_origins": ["*", "https://a.example"]}}`: `* allows every origin already`,
+		`{"origin": {"allow_origins_regexp": ["("]}}`:               `missing closing )`,
+		`{"origin": {}}`: `no origins`,
+		`{"origin": {"allow_credentials": true}}`:                                        `unknown field`,
+		`{"origin": {"dynamic_origins": [{"source": "file", "path": "/nowhere"}]}}`:      `stat /nowhere`,
+		`{"expression": {"expr": "origin('a.example')", "name": "o"}}`:                   `has no scheme`,
+		`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"foo": {}}]}]}}`: `http.matchers.foo`,
+	} {
+		handler := fmt.Sprintf(`{"handler": "subroute", "routes": [{"match": [%s], "handle": []}]}`, matcher)
+		if status, response := c.api(t, "POST", "/load", c.config(handler)); status != http.StatusBadRequest || !strings.Contains(response, problem) {
+			t.Errorf("%s: %d %s, want the problem %q", matcher, status, response, problem)
+		}
+	}
+	c.checkOrigins(t, "a")
+}
+
+// TestMatchSource: requests decide about their origins by Caddy's matchers,
+// preflights among them; with credentials, only by those that look at Origin.
+func TestMatchSource(t *testing.T) {
+	s := serve(t, `cors {
+		dynamic match {
+			origin https://*.a.example
+			path /a/*
+		}
+		dynamic match {
+			expression `+"`origin('https://b.example') && path('/b/*')`"+`
+		}
+	}
+	respond body`)
+	const methods = "Access-Control-Allow-Methods: GET, HEAD, POST"
+	for _, tc := range []struct {
+		origin, path string
+		allowed      bool
+	}{
+		{"https://x.a.example", "/a/1", true},
+		{"https://x.a.example", "/b/1", false},
+		{"https://b.example", "/b/1", true},
+		{"https://b.example", "/a/1", false},
+		{"https://c.example", "/a/1", false},
+		{"null", "/a/1", false},
+	} {
+		actual, preflight, status := lines(vary), lines(varyAll), 403
+		if tc.allowed {
+			allow := "Access-Control-Allow-Origin: " + tc.origin
+			actual, preflight, status = lines(allow, vary), lines(allow, methods, varyAll), 204
+		}
+		s.check(t, call{path: tc.path, header: lines("Origin: " + tc.origin), status: 200, want: actual})
+		s.check(t, call{path: tc.path, method: "OPTIONS", header: lines("Origin: "+tc.origin, forPUT), status: status, want: preflight})
+	}
+
+	c := control(t, cors("https://a.example"))
+	for _, tc := range []struct {
+		sets    string
+		options string
+		problem string // "" if it loads
+	}{
+		{`{"path": ["/a"]}`, "", ""},
+		{`{"path": ["/a"]}`, `, "allow_credentials": true`, `match by path does not look at Origin`},
+		{`{"origin": {"allow_origins": ["https://a.example"]}}, {"method": ["GET"], "path": ["/a"]}`, `, "allow_credentials": true`, `match by method, path does not look at Origin`},
+		{`{"path": ["/a"]}`, `, "allow_credentials": true, "dangerously_allow": ["open_origins"]`, ""},
+		{`{"origin": {"allow_origins": ["https://a.example"]}, "path": ["/a"]}`, `, "allow_credentials": true`, ""},
+		{`{"header": {"origin": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
+		{`{"header_regexp": {"Origin": {"pattern": "^https://a$"}}}`, `, "allow_credentials": true`, ""},
+		{`{"header": {"Cookie": ["x"]}}`, `, "allow_credentials": true`, `match by header does not look at Origin`},
+		{`{"not": [{"origin": {"allow_origins": ["https://a.example"]}}]}`, `, "allow_credentials": true`, `match by not does not look at Origin`},
+		{`{"expression": "path('/a')"}`, `, "allow_credentials": true`, ""},
+	} {
+		handler := fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [{"source": "match", "match": [%s]}]%s}`, tc.sets, tc.options)
+		status, response := c.api(t, "POST", "/load", c.config(handler))
+		if (status == http.StatusOK) != (tc.problem == "") || !strings.Contains(response, tc.problem) {
+			t.Errorf("%s%s: %d %s, want the problem %q", tc.sets, tc.options, status, response, tc.problem)
+		}
+	}
+}
+
+// TestMatcherGuardsWebSocket: the recipe against WebSockets from other sites, with
+// an upstream that speaks it.
+func TestMatcherGuardsWebSocket(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n")
+		_, _ = io.Copy(conn, rw)
+	}))
+	t.Cleanup(upstream.Close)
+	s := serve(t, `@foreign {
+		header Upgrade websocket
+		not origin https://app.example.com {
+			same_origin
+		}
+	}
+	respond @foreign 403
+	reverse_proxy `+upstream.Listener.Addr().String())
+	for header, status := range map[string]int{
+		"Origin: https://app.example.com":                             101,
+		"Origin: http://" + s.http:                                    101,
+		"Origin: https://app.example.com.evil.example":                403,
+		"Origin: http://" + s.http + "\r\nSec-Fetch-Site: cross-site": 403,
+		"Origin: null": 403,
+		"Origin: https://app.example.com\r\nOrigin: https://app.example.com":         403,
+		"Origin: https://b.example\r\nSec-WebSocket-Protocol: chat, x":               403,
+		"Sec-Fetch-Site: same-origin\r\nOrigin: https://whoever.the.browser.vouches": 101,
+	} {
+		conn, r, res := s.raw(t, "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
+			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", header)
+		if res.StatusCode != status {
+			t.Errorf("%q: status %d, want %d", header, res.StatusCode, status)
+		}
+		if status != http.StatusSwitchingProtocols || res.StatusCode != status {
+			continue
+		}
+		if _, err := io.WriteString(conn, "ping\n"); err != nil {
+			t.Fatal(err)
+		}
+		if echo, err := r.ReadString('\n'); err != nil || echo != "ping\n" {
+			t.Errorf("%q: got %q back, %v", header, echo, err)
+		}
+	}
+}

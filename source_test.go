@@ -1,0 +1,145 @@
+package caddycors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// TestListEqualsAllowOrigins: for any list, a source decides as the same patterns
+// do in allow_origins, wherever that policy is accepted.
+func TestListEqualsAllowOrigins(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pick := func(list ...string) string { return list[rnd.IntN(len(list))] }
+	hosts := []string{"a.example", "b.a.example", "com", "github.io", "me.github.io", "localhost", "x.localhost", "127.0.0.1", "[::1]", "co.uk", "lan"}
+	host := func() string { return hosts[rnd.IntN(len(hosts))] }
+	path := filepath.Join(t.TempDir(), "origins")
+	accepted := 0
+	for i := range 1_000 {
+		var list []string
+		for range 1 + rnd.IntN(8) {
+			list = append(list, pick("https", "http", "app")+"://"+pick("", "", "*.")+host()+pick("", "", ":*", ":8443"))
+		}
+		static := &Handler{AllowOrigins: list, AllowCredentials: i%2 == 0, PreflightStatus: http.StatusNoContent}
+		p, problems, _ := static.compile()
+		if len(problems) > 0 {
+			continue
+		}
+		accepted++
+		if err := os.WriteFile(path, []byte(strings.Join(list, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		source := &FileSource{Path: path}
+		ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+		if err := source.Provision(ctx); err != nil {
+			t.Fatalf("%q: %v", list, err)
+		}
+		dynamic := &Handler{AllowCredentials: static.AllowCredentials, PreflightStatus: http.StatusNoContent, sources: []OriginSource{source}}
+		q, problems, _ := dynamic.compile()
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		for range 100 {
+			origin := pick("https", "http", "app") + "://" + pick("", "a.", "b.a.", "x.") + host() + pick("", "", ":1", ":8443")
+			r := &http.Request{Header: fields("Origin: " + origin)}
+			want, got := p.decide(r), q.decide(r)
+			if want.result != got.result || want.origin != got.origin {
+				t.Errorf("%q, credentials %t: %s: got %v, want %v", list, static.AllowCredentials, origin, got, want)
+			}
+		}
+		if err := source.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+	if accepted < 100 {
+		t.Errorf("only %d policies are accepted", accepted)
+	}
+}
+
+// sourceFunc is a source that a test makes up.
+type sourceFunc func(r *http.Request, origin string) (bool, error)
+
+func (f sourceFunc) AllowsOrigin(r *http.Request, origin string) (bool, error) { return f(r, origin) }
+
+// TestSourcesInOrder: sources are asked only about what nothing else allows, in
+// order, until one says yes; and an error says no, unless another one knows.
+func TestSourcesInOrder(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		origin  string
+		answers []any // true, false or an error, by source
+		asked   int
+		want    decision
+	}{
+		{"in the policy", "https://a.example", []any{false}, 0, decision{origin: "https://a.example", result: resultAllowed}},
+		{"first", "https://b.example", []any{true, false}, 1, decision{origin: "https://b.example", result: resultAllowed}},
+		{"second", "https://b.example", []any{false, true}, 2, decision{origin: "https://b.example", result: resultAllowed}},
+		{"none", "https://b.example", []any{false, false}, 2, decision{result: resultDenied, reason: reasonOrigin}},
+		{"an error", "https://b.example", []any{errors.New("x"), false}, 2, decision{result: resultDenied, reason: reasonSource}},
+		{"an error, then yes", "https://b.example", []any{errors.New("x"), true}, 2, decision{origin: "https://b.example", result: resultAllowed}},
+		{"malformed", "https://B.example", []any{true}, 0, decision{result: resultDenied, reason: reasonMalformed}},
+		{"null", "null", []any{true}, 0, decision{result: resultDenied, reason: reasonNull}},
+		{"insecure", "http://b.example", []any{true}, 0, decision{result: resultDenied, reason: reasonInsecure}},
+		{"loopback", "http://localhost:99", []any{true}, 1, decision{origin: "http://localhost:99", result: resultAllowed}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			asked := 0
+			h := &Handler{AllowOrigins: []string{"https://a.example"}, AllowCredentials: true, PreflightStatus: http.StatusNoContent}
+			for _, answer := range tc.answers {
+				h.sources = append(h.sources, sourceFunc(func(_ *http.Request, origin string) (bool, error) {
+					asked++
+					if origin != tc.origin {
+						t.Errorf("asked about %q", origin)
+					}
+					if err, ok := answer.(error); ok {
+						return true, err
+					}
+					return answer.(bool), nil
+				}))
+			}
+			p, problems, _ := h.compile()
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			got := p.decide(&http.Request{Header: fields("Origin: " + tc.origin)})
+			if (got.err != nil) != (tc.want.reason == reasonSource) {
+				t.Errorf("error %v", got.err)
+			}
+			got.err = nil
+			if got != tc.want || asked != tc.asked {
+				t.Errorf("got %+v, asked %d times, want %+v, %d", got, asked, tc.want, tc.asked)
+			}
+		})
+	}
+}
+
+// BenchmarkSources times what a list of a million origins, and a known answer,
+// add to a request.
+func BenchmarkSources(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "origins")
+	var text strings.Builder
+	for i := range 1_000_000 {
+		fmt.Fprintf(&text, "https://tenant-%07d.example.com\n", i)
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	j := newJudge(b, answerStatus(http.StatusOK))
+	for name, directive := range map[string]string{
+		"file": "cors {\n dynamic file " + path + "\n}",
+		"ask":  "cors {\n dynamic ask " + j.URL + "\n}",
+	} {
+		h := provision(b, directive)
+		r := &http.Request{Method: http.MethodGet, Host: "host.example", Header: fields("Origin: https://tenant-0500000.example.com")}
+		b.Run(name, func(b *testing.B) { benchmark(b, h, r) })
+	}
+}

@@ -1,0 +1,274 @@
+package caddycors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
+
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
+)
+
+func init() {
+	caddy.RegisterModule(new(mortalStorage))
+}
+
+// shelf is what mortal storages share: one value, and whether one of them was
+// used after its end.
+var shelf struct {
+	sync.Mutex
+	text     string
+	modified time.Time
+	misused  bool
+}
+
+// mortalStorage is a storage that works until its Cleanup, as one does whose
+// client is closed there.
+type mortalStorage struct {
+	Name  string `json:"name"`
+	ended atomic.Bool
+}
+
+func (*mortalStorage) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.storage.mortal", New: func() caddy.Module { return new(mortalStorage) }}
+}
+
+func (s *mortalStorage) CertMagicStorage() (certmagic.Storage, error) { return s, nil }
+
+func (s *mortalStorage) Cleanup() error {
+	s.ended.Store(true)
+	return nil
+}
+
+func (s *mortalStorage) use() error {
+	shelf.Lock()
+	defer shelf.Unlock()
+	if s.ended.Load() {
+		shelf.misused = true
+		return errors.New("used after its end")
+	}
+	return nil
+}
+
+func (s *mortalStorage) Load(context.Context, string) ([]byte, error) {
+	if err := s.use(); err != nil {
+		return nil, err
+	}
+	shelf.Lock()
+	defer shelf.Unlock()
+	return []byte(shelf.text), nil
+}
+
+func (s *mortalStorage) Stat(_ context.Context, key string) (certmagic.KeyInfo, error) {
+	if err := s.use(); err != nil {
+		return certmagic.KeyInfo{}, err
+	}
+	shelf.Lock()
+	defer shelf.Unlock()
+	return certmagic.KeyInfo{Key: key, Modified: shelf.modified, Size: int64(len(shelf.text)), IsTerminal: true}, nil
+}
+
+func (*mortalStorage) Lock(context.Context, string) error          { return nil }
+func (*mortalStorage) Unlock(context.Context, string) error        { return nil }
+func (*mortalStorage) Store(context.Context, string, []byte) error { return fs.ErrPermission }
+func (*mortalStorage) Delete(context.Context, string) error        { return fs.ErrPermission }
+func (*mortalStorage) Exists(context.Context, string) bool         { return true }
+func (*mortalStorage) List(context.Context, string, bool) ([]string, error) {
+	return nil, nil
+}
+
+func putOnShelf(text string) {
+	shelf.Lock()
+	defer shelf.Unlock()
+	shelf.text, shelf.modified = text, time.Now()
+}
+
+// TestStorageLife: across reloads, changed ones and refused ones, a list is read
+// through the storage of a live configuration, and never of one that has ended.
+func TestStorageLife(t *testing.T) {
+	putOnShelf("https://a.example")
+	const storage = `"storage": {"module": "mortal", "name": "one"},`
+	source := func(refresh string) string {
+		return dynamic(fmt.Sprintf(`{"source": "storage", "key": "origins", "refresh": %q}`, refresh))
+	}
+	c := controlWith(t, storage, source("5ms"))
+	c.checkOrigins(t, "a")
+	lists := []string{"https://b.example", "https://c.example", "https://a.example\nhttps://d.example"}
+	for i := range 30 {
+		switch i % 3 {
+		case 0: // another interval
+			c.mustAPI(t, "POST", "/load", c.config(source(fmt.Sprintf("%dms", 1+i))))
+		case 1: // refused
+			bad := `{"handler": "cors", "allow_origins": ["*"], "allow_credentials": true}`
+			if status, response := c.api(t, "POST", "/load", c.config(source("3ms"), bad)); status != http.StatusBadRequest {
+				t.Fatalf("%d %s", status, response)
+			}
+		case 2: // two handlers with one list
+			c.mustAPI(t, "POST", "/load", c.config(source("4ms"), strings.Replace(source("2ms"), `"@id": "cors", `, "", 1)))
+		}
+		putOnShelf(lists[i%3])
+		want := []string{"b", "c", "ad"}[i%3]
+		eventually(t, "new list", func() bool { return c.allowed(t) == want })
+	}
+	// While the list is bad, a reload forgets nothing.
+	putOnShelf("bad")
+	eventually(t, "complaint", func() bool { return c.logged(t, "line 1 is no origin") })
+	c.mustAPI(t, "POST", "/load", c.config(source("6ms")))
+	c.checkOrigins(t, "ad")
+	putOnShelf("https://b.example")
+	eventually(t, "good list", func() bool { return c.allowed(t) == "b" })
+	// Another storage is another list.
+	c.extra = `"storage": {"module": "mortal", "name": "two"},`
+	c.mustAPI(t, "POST", "/load", c.config(source("5ms")))
+	c.checkOrigins(t, "b")
+	// Give what must not happen a chance to.
+	putOnShelf("https://c.example")
+	eventually(t, "new list", func() bool { return c.allowed(t) == "c" })
+	shelf.Lock()
+	defer shelf.Unlock()
+	if shelf.misused {
+		t.Error("a storage is used after its end")
+	}
+}
+
+// TestReloadsWithSources reloads 300 times under load, while lists change, and
+// while the servers that are asked are down half of the time. No request fails,
+// nothing is forgotten, and nothing is left behind.
+func TestReloadsWithSources(t *testing.T) {
+	var down atomic.Bool
+	var questions atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case down.Load():
+			panic(http.ErrAbortHandler)
+		case r.URL.Path == "/list":
+			_, _ = io.WriteString(w, "https://b.example\n")
+		default:
+			questions.Add(1)
+			if r.FormValue("origin") != "https://c.example" {
+				w.WriteHeader(http.StatusForbidden)
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	file := renamedPlace{filePlace{filepath.Join(t.TempDir(), "origins")}}
+	file.put(t, "https://a.example")
+	handler := func(i int) string {
+		return dynamic(
+			fmt.Sprintf(`{"source": "file", "path": %q, "refresh": "%dms"}`, file.path, 5+i%7),
+			fmt.Sprintf(`{"source": "http", "url": "%s/list", "refresh": "%dms", "timeout": "1s"}`, server.URL, 5+i%5),
+			fmt.Sprintf(`{"source": "ask", "url": "%s/ask", "timeout": "%dms"}`, server.URL, 1000+i%3),
+		)
+	}
+	c := control(t, handler(0))
+	eventually(t, "every source", func() bool { return c.allowed(t) == "abc" })
+	asked := questions.Load()
+	before := runtime.NumGoroutine()
+
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for _, name := range []string{"a", "b", "c"} {
+		o := "https://" + name + ".example"
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				res, err := c.send("HTTP/1.1", call{header: lines("Origin: " + o)})
+				if err != nil {
+					t.Error(err)
+				} else if res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != o {
+					t.Errorf("%s: status %d, %v", o, res.StatusCode, res.Header)
+				}
+			}
+		})
+	}
+	for i := range 300 {
+		down.Store(i%40 >= 20)
+		file.put(t, fmt.Sprintf("https://a.example\nhttps://x%d.example\n", i))
+		c.mustAPI(t, "POST", "/load", c.config(handler(i)))
+	}
+	stop()
+	clients.Wait()
+	down.Store(false)
+	if n := questions.Load() - asked; n > 0 {
+		t.Errorf("a known answer is asked for again %d times", n)
+	}
+	c.checkOrigins(t, "abc")
+	c.idle()
+	eventually(t, "end of all goroutines that the reloads began", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// TestFleet: two processes on one storage see a change that is written once.
+func TestFleet(t *testing.T) {
+	binary, shared := caddycors.Build(t), t.TempDir()
+	list := storagePlace{renamedPlace{filePlace{filepath.Join(shared, "cors", "origins")}}}
+	if err := os.MkdirAll(filepath.Dir(list.path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	list.put(t, "https://a.example")
+	var fleet []*controlled
+	for range 2 {
+		home, port := t.TempDir(), freePort(t)
+		config := filepath.Join(home, "Caddyfile")
+		text := fmt.Sprintf(`{
+			admin off
+			storage file_system %q
+		}
+		http://%s {
+			bind 127.0.0.1
+			cors {
+				dynamic storage cors/origins {
+					refresh 20ms
+				}
+			}
+			respond body
+		}`, shared, port)
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(binary, "run", "--config", config)
+		cmd.Env = append(cmd.Environ(), "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+		var log strings.Builder
+		cmd.Stderr = &log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			if err := cmd.Wait(); t.Failed() {
+				t.Log(err, log.String())
+			}
+		})
+		c := &controlled{site: &site{t: t, http: port, transports: map[string]http.RoundTripper{"HTTP/1.1": new(http.Transport)}}}
+		eventually(t, "answer", func() bool {
+			_, err := c.send("HTTP/1.1", call{})
+			return err == nil
+		})
+		c.checkOrigins(t, "a")
+		fleet = append(fleet, c)
+	}
+	for _, tc := range []struct{ text, allowed string }{
+		{"https://b.example", "b"},
+		{"https://a.example\nhttps://d.example", "ad"},
+		{"# none", ""},
+		{"https://c.example", "c"},
+	} {
+		list.put(t, tc.text)
+		for _, c := range fleet {
+			eventually(t, "list", func() bool { return c.allowed(t) == tc.allowed })
+		}
+	}
+}
