@@ -65,6 +65,7 @@ func TestRefused(t *testing.T) {
 // compares the result with the part below.
 func golden(t *testing.T, dir string, output func(*testing.T, string) string) {
 	t.Setenv("CORS_TEST_ORIGIN", "https://env.example")
+	t.Setenv("CORS_TEST_EVERY", "*")
 	t.Setenv("CORS_TEST_LIST", "https://a.example,https://b.example")
 	t.Setenv("CORS_TEST_BRACES", "https://{http.request.header.Origin}")
 	files, err := filepath.Glob(filepath.Join(dir, "*.caddyfiletest"))

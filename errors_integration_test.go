@@ -76,6 +76,29 @@ func TestErrors(t *testing.T) {
 			none: lines(vary), allowed: credentialed, denied: lines(vary),
 		},
 		{
+			// The limit, with a header directive.
+			name: "header in the place of cors",
+			handleErrors: `handle_errors {
+				header Vary X
+				header Access-Control-Allow-Origin *
+				respond "page"
+			}`,
+			body: "page",
+			none: lines("Access-Control-Allow-Origin: *", "Vary: X"), denied: lines("Access-Control-Allow-Origin: *", "Vary: X"),
+			allowed: lines("Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials: true", "Vary: X"),
+		},
+		{
+			name: "header beside cors",
+			handleErrors: `handle_errors {
+				import policy
+				header Vary X
+				header Access-Control-Allow-Origin *
+				respond "page"
+			}`,
+			body: "page",
+			none: lines("Vary: Origin, X"), allowed: merge(credentialed, lines("Vary: Origin, X")), denied: lines("Vary: Origin, X"),
+		},
+		{
 			// The limit: an error route gets the server's own writer, so what a
 			// proxied page says about CORS stands beside what cors has set.
 			name: "proxied without cors",

@@ -205,4 +205,3 @@ func (c *compiler) open(subject subject, witness string) {
 		c.problem(`%s is open: anyone can obtain an origin that it allows, such as %q, and with allow_credentials read your users' data: write the exact origins, or accept that with "dangerously_allow open_origins"`, subject(), witness)
 	}
 }
-

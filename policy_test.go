@@ -35,7 +35,12 @@ func TestWarnings(t *testing.T) {
 		{"cors https://a.example {\n dangerously_allow null_origin\n}", []string{`nothing needs the waiver "null_origin"`}},
 		{"cors http://a.example {\n dangerously_allow insecure_origins\n}", []string{`nothing needs the waiver "insecure_origins"`}},
 		{"cors https://a.example {\n allow_credentials\n dangerously_allow open_origins\n}", []string{`nothing needs the waiver "open_origins"`}},
-		{"cors {vars.tenant} {\n allow_credentials\n dangerously_allow insecure_origins\n}", nil},
+		{"cors {http.vars.tenant} {\n allow_credentials\n dangerously_allow insecure_origins\n}", nil},
+		{"cors {scheme}://a.example {\n allow_credentials\n dangerously_allow insecure_origins\n}", nil},
+		{"cors {http.vars.tenant} {\n dangerously_allow insecure_origins\n}", []string{`nothing needs the waiver "insecure_origins"`}},
+		{"cors https://{http.vars.tenant} {\n allow_credentials\n dangerously_allow insecure_origins\n}", []string{`nothing needs the waiver "insecure_origins"`}},
+		{"cors {http.vars.tenant}:8443 https://[{http.vars.v6}] {x}.example.com", nil},
+		{"cors {\n allow_origins_regexp https://[a-z]+\\.example\\.com\n dangerously_allow insecure_origins open_origins\n}", []string{`nothing needs the waiver "insecure_origins"`, `nothing needs the waiver "open_origins"`}},
 	} {
 		t.Run(tc.directive, func(t *testing.T) {
 			h := &Handler{PreflightStatus: 204}

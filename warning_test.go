@@ -1,0 +1,109 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// TestMatcherLooksAtOrigin: the matchers under which a cors would leave responses
+// without Vary, and those under which it would not.
+func TestMatcherLooksAtOrigin(t *testing.T) {
+	for matcher, want := range map[string]bool{
+		"header Origin https://a.example":                           true,
+		"header origin *":                                           true,
+		"header_regexp Origin ^https://":                            true,
+		"header_regexp name Origin ^https://":                       true,
+		"not header Origin https://a.example":                       true,
+		"origin https://a.example":                                  true,
+		"not origin https://a.example":                              true,
+		"vars {header.Origin} https://a.example":                    true,
+		"vars {http.request.header.Origin} https://a.example":       true,
+		"vars_regexp {header.Origin} ^https://":                     true,
+		"expression `header({'Origin': 'https://a.example'})`":      true,
+		"expression `header({\"Origin\": \"https://a.example\"})`":  true,
+		"expression `{header.Origin} == 'https://a.example'`":       true,
+		"expression `{http.request.header.Origin} == 'x'`":          true,
+		"expression `origin('https://a.example') && method('GET')`": true,
+		"path /api/*":                            false,
+		"header Host origin":                     false,
+		"header X-Origin *":                      false,
+		"method GET":                             false,
+		"vars {path} /origin":                    false,
+		"expression `path('/origin')`":           false,
+		"expression `header({'X': 'origin-1'})`": false,
+	} {
+		t.Run(matcher, func(t *testing.T) {
+			adapted, err := adapt("http://localhost {\n@o " + matcher + "\ncors @o https://a.example\n}")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []caddy.ModuleMap
+			findCORS(t, adapted, &found)
+			if len(found) != 1 {
+				t.Fatalf("found %d matchers in %s", len(found), adapted)
+			}
+			if got := looksAtOrigin(found[0]); got != want {
+				t.Errorf("got %t for %s", got, adapted)
+			}
+		})
+	}
+}
+
+// findCORS finds the matcher sets of the routes whose handler is cors.
+func findCORS(t *testing.T, config json.RawMessage, found *[]caddy.ModuleMap) {
+	t.Helper()
+	var object map[string]json.RawMessage
+	var list []json.RawMessage
+	switch config[0] {
+	case '{':
+		if err := json.Unmarshal(config, &object); err != nil {
+			t.Fatal(err)
+		}
+	case '[':
+		if err := json.Unmarshal(config, &list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var route struct {
+		Match  []caddy.ModuleMap `json:"match"`
+		Handle []struct {
+			Handler string `json:"handler"`
+		} `json:"handle"`
+	}
+	if json.Unmarshal(config, &route) == nil && len(route.Handle) > 0 && route.Handle[0].Handler == "cors" {
+		*found = append(*found, route.Match...)
+	}
+	for _, value := range object {
+		findCORS(t, value, found)
+	}
+	for _, value := range list {
+		findCORS(t, value, found)
+	}
+}
+
+// TestMatcherWarning: the warning says where the matcher is.
+func TestMatcherWarning(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(config, []byte("http://localhost {\n\t@o header Origin *\n\tcors @o https://a.example\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(build(t), "adapt", "--config", config).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "the matcher of cors looks at Origin") {
+			if !strings.Contains(line, `"level":"warn"`) || !strings.Contains(line, `"line":3`) || !strings.Contains(line, "Caddyfile") {
+				t.Errorf("warning %s", line)
+			}
+			return
+		}
+	}
+	t.Errorf("no warning in %s", out)
+}
