@@ -104,17 +104,17 @@ func fault(s string) string {
 
 func isSeparator(c rune) bool { return c == ',' || c == ';' || c == ' ' || c == '\t' }
 
-// correctAll returns what was probably meant by each of the elements of a list.
-func correctAll(list []string) []string {
-	for i, s := range list {
+// correctAll returns what was probably meant by the elements of a list.
+func correctAll(list []string) (corrections []string) {
+	for _, s := range list {
 		if correction, ok := correct(s); ok {
-			list[i] = correction
+			corrections = append(corrections, correction)
 		}
 	}
-	if len(list) == 0 {
-		list = []string{"origins such as https://app.example.com"}
+	if len(corrections) == 0 {
+		return []string{"origins such as https://app.example.com"}
 	}
-	return list
+	return corrections
 }
 
 // correct returns the pattern that was probably meant by s, spelled as browsers
