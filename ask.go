@@ -46,8 +46,8 @@ type AskSource struct {
 	NegativeTTL caddy.Duration `json:"negative_ttl,omitempty"`
 
 	// How long, beyond its time, a yes is still good for while no answer can be
-	// had. Default: 1h.
-	MaxStale caddy.Duration `json:"max_stale,omitempty"`
+	// had. 0 is not at all. Default: 1h.
+	MaxStale *caddy.Duration `json:"max_stale,omitempty"`
 
 	// How many answers of each kind are kept. Default: 10000.
 	CacheSize int `json:"cache_size,omitempty"`
@@ -58,7 +58,8 @@ type AskSource struct {
 
 	key    string
 	oracle *oracle
-	asker  *asker // nil if there is nothing to give back
+	asker  *asker
+	given  bool // back
 }
 
 // CaddyModule returns the Caddy module information.
@@ -81,10 +82,13 @@ func (AskSource) CaddyModule() caddy.ModuleInfo {
 //	}
 func (s *AskSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalOptions(d, "a URL", &s.URL, map[string]func() error{
-		"timeout":       func() error { return unmarshalDuration(d, &s.Timeout) },
-		"ttl":           func() error { return unmarshalDuration(d, &s.TTL) },
-		"negative_ttl":  func() error { return unmarshalDuration(d, &s.NegativeTTL) },
-		"max_stale":     func() error { return unmarshalDuration(d, &s.MaxStale) },
+		"timeout":      func() error { return unmarshalDuration(d, &s.Timeout) },
+		"ttl":          func() error { return unmarshalDuration(d, &s.TTL) },
+		"negative_ttl": func() error { return unmarshalDuration(d, &s.NegativeTTL) },
+		"max_stale": func() error {
+			s.MaxStale = new(caddy.Duration)
+			return unmarshalDurationOrZero(d, s.MaxStale)
+		},
 		"cache_size":    func() error { return unmarshalNumber(d, &s.CacheSize) },
 		"max_in_flight": func() error { return unmarshalNumber(d, &s.MaxInFlight) },
 	})
@@ -104,11 +108,17 @@ func (s *AskSource) Provision(ctx caddy.Context) error {
 		{&s.Timeout, "timeout", 2 * time.Second},
 		{&s.TTL, "ttl", 5 * time.Minute},
 		{&s.NegativeTTL, "negative_ttl", 30 * time.Second},
-		{&s.MaxStale, "max_stale", time.Hour},
 	} {
 		if err := setDefault(d.value, d.name, d.defaultValue); err != nil {
 			return err
 		}
+	}
+	if s.MaxStale == nil {
+		s.MaxStale = new(caddy.Duration)
+		*s.MaxStale = caddy.Duration(time.Hour)
+	}
+	if *s.MaxStale < 0 {
+		return fmt.Errorf("max_stale %s is negative: write 0 for not at all", time.Duration(*s.MaxStale))
 	}
 	for _, n := range []struct {
 		value        *int
@@ -138,11 +148,11 @@ func (s *AskSource) Provision(ctx caddy.Context) error {
 // Cleanup gives back what the source has taken, which is nothing if it could not
 // be provisioned. Requests that are still under way use the answers that are known.
 func (s *AskSource) Cleanup() error {
-	if s.asker == nil {
+	if s.asker == nil || s.given {
 		return nil
 	}
+	s.given = true
 	s.oracle.detach(s.asker)
-	s.asker = nil
 	_, err := oracles.Delete(s.key)
 	return err
 }
@@ -150,7 +160,7 @@ func (s *AskSource) Cleanup() error {
 // AllowsOrigin returns the answer about the origin and the host of r, from
 // memory or by asking.
 func (s *AskSource) AllowsOrigin(r *http.Request, origin string) (bool, error) {
-	return s.oracle.ask(r.Context(), question{origin, hostname(r.Host)})
+	return s.oracle.ask(r.Context(), s.asker, question{origin, hostname(r.Host)})
 }
 
 // hostname returns the host of an authority, in lower case and without the port.

@@ -187,7 +187,7 @@ func TestAskOnce(t *testing.T) {
 // TestAskInFlight: at most max_in_flight questions are asked at once; what is
 // known needs none.
 func TestAskInFlight(t *testing.T) {
-	const atOnce, asked = 3, 50
+	const atOnce, asked = 3, 50 // of four, one is left to those who are known
 	var flying, most, yes, tooMany atomic.Int64
 	release := make(chan struct{})
 	// All are asked until none but those that fly is left.
@@ -198,7 +198,7 @@ func TestAskInFlight(t *testing.T) {
 		}
 	}
 	j := newJudge(t, func(http.ResponseWriter, *http.Request, question) {})
-	s := provisionAsk(t, j.URL, fmt.Sprintf("max_in_flight %d", atOnce))
+	s := provisionAsk(t, j.URL, "max_in_flight 4\n ttl 1ms\n negative_ttl 1ms")
 	if yes, err := asks(s, "https://known.example", "host.example"); !yes || err != nil {
 		t.Fatal(yes, err)
 	}
@@ -386,5 +386,89 @@ func TestAskOrphaned(t *testing.T) {
 	}
 	if yes, err := asks(next, "https://a.example", "host.example"); !yes || err != nil || j.total() != 2 {
 		t.Errorf("%t, %v, asked %d times", yes, err, j.total())
+	}
+}
+
+// TestAskHosts: the hosts of one origin, which any client can make up, drive out
+// each other, and not the answers about other origins.
+func TestAskHosts(t *testing.T) {
+	j := newJudge(t, answerStatus(200))
+	s := provisionAsk(t, j.URL, "cache_size 160")
+	if yes, err := asks(s, "https://customer.example", "host.example"); !yes || err != nil {
+		t.Fatal(yes, err)
+	}
+	for i := range 1_000 {
+		if yes, err := asks(s, "https://partner.example", fmt.Sprintf("%d.example", i)); !yes || err != nil {
+			t.Fatal(yes, err)
+		}
+	}
+	before := j.total()
+	if yes, err := asks(s, "https://customer.example", "host.example"); !yes || err != nil || j.total() != before {
+		t.Errorf("%t, %v, asked again: %t", yes, err, j.total() != before)
+	}
+	if n := s.oracle.yes.recent.Len(); n != 1+160/16 || s.oracle.yes.origins["https://partner.example"] != 160/16 {
+		t.Errorf("%d answers are kept, %v", n, s.oracle.yes.origins)
+	}
+}
+
+// TestAskRenewals: a flood of unknown origins does not keep the answers that are
+// known from being renewed.
+func TestAskRenewals(t *testing.T) {
+	j := newJudge(t, answerStatus(200))
+	s := provisionAsk(t, j.URL, "ttl 1ms\n max_stale 10ms\n max_in_flight 4\n timeout 10s")
+	if yes, err := asks(s, "https://customer.example", "host.example"); !yes || err != nil {
+		t.Fatal(yes, err)
+	}
+	flying := make(chan struct{}, 50)
+	j.becomes(func(w http.ResponseWriter, r *http.Request, q question) {
+		if q.origin != "https://customer.example" {
+			flying <- struct{}{}
+			hang(w, r, q)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	for i := range 50 {
+		flood.Go(func() {
+			r := (&http.Request{Host: "host.example"}).WithContext(ctx)
+			_, _ = s.AllowsOrigin(r, fmt.Sprintf("https://%d.example", i))
+		})
+	}
+	for range 3 {
+		<-flying
+	}
+	for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
+		yes, err := asks(s, "https://customer.example", "host.example")
+		if !yes || err != nil {
+			t.Fatalf("%t, %v after %s", yes, err, time.Since(begin))
+		}
+	}
+	cancel()
+	flood.Wait()
+}
+
+// TestAskOwnOptions: how long an answer is good for is what each source says, also
+// where several ask the same URL; and max_stale 0 is not at all.
+func TestAskOwnOptions(t *testing.T) {
+	j := newJudge(t, answerStatus(200))
+	brief := provisionAsk(t, j.URL, "ttl 1ms\n max_stale 0")
+	long := provisionAsk(t, j.URL, "ttl 1h")
+	if brief.oracle != long.oracle {
+		t.Fatal("the answers are not shared")
+	}
+	if yes, err := asks(brief, "https://a.example", "host.example"); !yes || err != nil {
+		t.Fatal(yes, err)
+	}
+	j.becomes(answerStatus(500))
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if yes, err := asks(brief, "https://a.example", "host.example"); !yes && err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a yes is good beyond its time")
+		}
+	}
+	if yes, err := asks(long, "https://a.example", "host.example"); !yes || err != nil {
+		t.Errorf("%t, %v by who is patient", yes, err)
 	}
 }

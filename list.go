@@ -26,8 +26,12 @@ const (
 	// up to the refresh interval.
 	minBackoff = time.Second
 
+	// readPatience is how long a read may take: a file system or a client of a
+	// storage need not heed a context.
+	readPatience = 30 * time.Second
+
 	// detachPatience is how long a configuration that ends waits for a read of
-	// its own that does not heed its context.
+	// its own to end.
 	detachPatience = 5 * time.Second
 )
 
@@ -35,6 +39,7 @@ var (
 	// errNotModified is what a listReader returns if the text is what it was.
 	errNotModified = errors.New("not modified")
 	errNoList      = errors.New("there is no list yet")
+	errReadHangs   = errors.New("reading it does not come to an end")
 	errListTooLong = fmt.Errorf("it is longer than %d MiB", maxList>>20)
 )
 
@@ -102,35 +107,43 @@ func (l *originList) Destruct() error {
 // run refreshes the list whenever it is time to, until ctx ends.
 func (l *originList) run(ctx context.Context) {
 	defer close(l.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		var due <-chan time.Time
-		if reader, wait := l.next(); reader != nil {
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			due = timer.C
+		if reader, wait := l.next(); reader == nil {
+			timer.Stop()
+		} else if timer.Reset(wait); wait <= 0 {
+			l.report(reader, l.fetch(reader))
+			continue
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.wake:
-		case <-due:
-			if reader, wait := l.next(); reader != nil && wait <= 0 {
-				l.report(reader, l.fetch(reader))
-			}
+		case <-timer.C:
 		}
 	}
 }
 
 // next returns the newest reader, nil if there is none, and how long to wait
-// before it is to be used.
+// before it is to be used: as long as the one that is the least patient.
 func (l *originList) next() (*listReader, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.readers) == 0 {
+	var reader *listReader
+	var wait time.Duration
+	for _, r := range l.readers {
+		if r.ctx.Err() != nil {
+			continue
+		}
+		if reader == nil || r.refresh < wait {
+			wait = r.refresh
+		}
+		reader = r
+	}
+	if reader == nil {
 		return nil, 0
 	}
-	reader := l.readers[len(l.readers)-1]
-	wait := reader.refresh
 	if l.failures > 0 {
 		wait = min(wait, minBackoff<<min(l.failures-1, 20))
 	}
@@ -174,22 +187,45 @@ func (l *originList) rouse() {
 	}
 }
 
+// readText reads the text. A read that hangs is left to itself, and what it
+// brings later is not used; but there is no other by the same reader meanwhile.
+func (r *listReader) readText(tag any) (text string, newTag any, err error) {
+	select {
+	case r.busy <- struct{}{}:
+	default:
+		return "", nil, errReadHangs
+	}
+	type result struct {
+		text string
+		tag  any
+		err  error
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, readPatience)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		text, tag, err := r.read(ctx, tag)
+		<-r.busy
+		done <- result{text, tag, err}
+	}()
+	select {
+	case got := <-done:
+		return got.text, got.tag, got.err
+	case <-ctx.Done():
+		return "", nil, errReadHangs
+	}
+}
+
 // fetch reads the text and, if it is a good list and another one, swaps it in.
 func (l *originList) fetch(reader *listReader) error {
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	select {
-	case reader.busy <- struct{}{}:
-		defer func() { <-reader.busy }()
-	case <-reader.ctx.Done():
-		return reader.ctx.Err()
-	}
 	old := l.current.Load()
 	var tag any
 	if old != nil {
 		tag = old.tag
 	}
-	text, tag, err := reader.read(reader.ctx, tag)
+	text, tag, err := reader.readText(tag)
 	if errors.Is(err, errNotModified) {
 		return nil
 	}
@@ -237,12 +273,11 @@ func (l *originList) report(reader *listReader, err error) {
 		return
 	}
 	l.failure, l.logged = failure, time.Now()
-	known := 0
+	known, message := 0, "origins could not be read, and there are none from before: nobody is allowed"
 	if v := l.current.Load(); v != nil {
-		known = v.Len()
+		known, message = v.Len(), "origins could not be read, those from before remain"
 	}
-	reader.logger.Error("origins could not be refreshed, those from before remain",
-		zap.String("source", reader.name), zap.Int("origins", known), zap.String("error", failure))
+	reader.logger.Error(message, zap.String("source", reader.name), zap.Int("origins", known), zap.String("error", failure))
 }
 
 // describe names the source in an error, and takes out of it what must not be
@@ -270,7 +305,9 @@ func (s *listSource) use(ctx caddy.Context, key listKey, reader listReader, firs
 		return err
 	}
 	reader.logger, reader.busy = ctx.Logger(), make(chan struct{}, 1)
-	reader.ctx, reader.cancel = context.WithCancel(context.Background())
+	// It ends before any of the configuration's modules is cleaned up, its storage
+	// among them.
+	reader.ctx, reader.cancel = context.WithCancel(ctx)
 	s.list, s.key, s.reader = value.(*originList), key, &reader
 	if err := s.list.attach(s.reader, first); err != nil {
 		return err

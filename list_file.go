@@ -52,9 +52,9 @@ func (s *FileSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Provision reads the file, unless its list is already in use.
 func (s *FileSource) Provision(ctx caddy.Context) error {
-	path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
+	path, err := replaceGlobals(s.Path)
 	if err != nil {
-		return fmt.Errorf("path %q: %w", s.Path, err)
+		return fmt.Errorf("the path of file: %w", err)
 	}
 	if path == "" {
 		return errors.New("file has no path: write that of a list of origins")

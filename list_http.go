@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
 func init() {
@@ -81,10 +85,15 @@ func (s *HTTPSource) Provision(ctx caddy.Context) error {
 		return err
 	}
 	header := make(http.Header)
-	repl := caddy.NewReplacer()
 	for name, values := range s.HeaderUp {
+		if !fetch.IsToken(name) {
+			return fmt.Errorf("header_up: %q is not the name of a field: write one such as Authorization", name)
+		}
 		for _, value := range values {
-			value, err := repl.ReplaceOrErr(value, true, true)
+			value, err := replaceGlobals(value)
+			if err == nil && strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+				err = errors.New("its value has a control character, which no field can have: remove it")
+			}
 			if err != nil {
 				return fmt.Errorf("header_up %s: %w", name, err)
 			}
@@ -121,23 +130,52 @@ func (s *HTTPSource) Cleanup() error {
 }
 
 // parseSourceURL returns the URL of a source, with global placeholders replaced.
+// No error shows more of it than its scheme and host: the rest may have secrets.
 func parseSourceURL(source, s string) (*url.URL, error) {
-	replaced, err := caddy.NewReplacer().ReplaceOrErr(s, true, true)
+	const write = "write one such as https://config.example.com/origins"
+	replaced, err := replaceGlobals(s)
 	if err != nil {
-		return nil, fmt.Errorf("url %q: %w", s, err)
+		return nil, fmt.Errorf("the url of %s: %w", source, err)
 	}
 	u, err := url.Parse(replaced)
 	switch {
 	case s == "":
-		return nil, fmt.Errorf("%s has no url: write one such as https://config.example.com/origins", source)
+		return nil, fmt.Errorf("%s has no url: %s", source, write)
 	case err != nil:
-		// The error of url.Parse quotes the whole, which may have a password.
-		return nil, fmt.Errorf("%s has a malformed url: write one such as https://config.example.com/origins", source)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("%s url %q is not one of http or https with a host: write one such as https://config.example.com/origins", source, u.Redacted())
+		return nil, fmt.Errorf("%s has a malformed url: %s", source, write)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("the url of %s is not one of http or https with a host, but begins with %q: %s", source, u.Scheme+"://"+u.Host, write)
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("the url of %s has the port %q, which is none: %s", source, port, write)
+		}
+	}
+	if _, err := url.ParseQuery(u.RawQuery); err != nil {
+		return nil, fmt.Errorf("the url of %s has a malformed query: escape it, as in ?key=a%%3Bb", source)
 	}
 	u.Fragment = ""
 	return u, nil
+}
+
+// replaceGlobals replaces the placeholders whose values are known when the config
+// loads. Its errors show none of the text but the placeholder.
+func replaceGlobals(s string) (string, error) {
+	parts := caddy.NewReplacer()
+	var problem error
+	replaced, err := parts.ReplaceFunc(s, func(name string, value any) (any, error) {
+		switch {
+		case !isGlobalPlaceholder(name):
+			problem = fmt.Errorf("{%s} has no value when the config loads: write {env.*} or {file.*}", name)
+		case value == nil || value == "":
+			problem = fmt.Errorf("{%s} is empty or not set: set it, or remove it", name)
+		}
+		return value, problem
+	})
+	if problem != nil {
+		return "", problem
+	}
+	return replaced, err
 }
 
 // newClient returns a client of its own for a source: it ends with it, and it
@@ -169,13 +207,12 @@ func readURL(ctx context.Context, client *http.Client, u *url.URL, header http.H
 	if host := r.Header.Get("Host"); host != "" {
 		r.Host = host
 	}
-	if old, ok := tag.(httpTag); ok {
-		if old.etag != "" {
-			r.Header.Set("If-None-Match", old.etag)
-		}
-		if old.lastModified != "" {
-			r.Header.Set("If-Modified-Since", old.lastModified)
-		}
+	old, _ := tag.(httpTag)
+	if old.etag != "" {
+		r.Header.Set("If-None-Match", old.etag)
+	}
+	if old.lastModified != "" {
+		r.Header.Set("If-Modified-Since", old.lastModified)
 	}
 	res, err := client.Do(r)
 	if err != nil {
@@ -183,7 +220,7 @@ func readURL(ctx context.Context, client *http.Client, u *url.URL, header http.H
 	}
 	defer res.Body.Close()
 	switch {
-	case res.StatusCode == http.StatusNotModified && tag != nil:
+	case res.StatusCode == http.StatusNotModified && old != (httpTag{}):
 		return "", nil, errNotModified
 	case res.StatusCode != http.StatusOK:
 		return "", nil, fmt.Errorf("the server answers %s", res.Status)

@@ -100,6 +100,9 @@ func identify(storage certmagic.Storage) string {
 }
 
 func readStorage(ctx context.Context, storage certmagic.Storage, key string, tag any) (text string, newTag any, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", nil, err
+	}
 	info, err := storage.Stat(ctx, key)
 	if err != nil {
 		return "", nil, err
@@ -107,6 +110,9 @@ func readStorage(ctx context.Context, storage certmagic.Storage, key string, tag
 	version, unchanged := compareVersions(tag, info.Modified, info.Size, nil)
 	if unchanged {
 		return "", nil, errNotModified
+	}
+	if err := ctx.Err(); err != nil {
+		return "", nil, err // the configuration has ended meanwhile
 	}
 	value, err := storage.Load(ctx, key)
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -17,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
@@ -28,10 +31,10 @@ func init() {
 // request to another site that a script can read the response of, with every one
 // but GET and HEAD, and with WebSocket handshakes. It takes the origins of the
 // handler `cors`, spelled in the same way. A request without an `Origin`, or with
-// one that is not well formed, matches none of them, not even `*`.
+// one that is neither well formed nor `null`, matches none of them, not even `*`.
 type MatchOrigin struct {
 	// The origins that match, as in the handler `cors`. `*` stands for every
-	// origin, and `null` for opaque ones.
+	// origin, opaque ones included, and `null` for those alone.
 	AllowOrigins []string `json:"allow_origins,omitempty"`
 
 	// Regular expressions that the whole of an origin must match.
@@ -111,10 +114,7 @@ func (m *MatchOrigin) Provision(ctx caddy.Context) error {
 	}
 	// A policy like any other, without credentials.
 	h := Handler{AllowOrigins: m.AllowOrigins, AllowOriginsRegexp: m.AllowOriginsRegexp, sources: sources, PreflightStatus: http.StatusNoContent}
-	if slices.Contains(m.AllowOrigins, origins.Null) {
-		h.DangerouslyAllow = []string{waiverNull}
-	}
-	p, problems, warnings := h.compile()
+	p, problems, warnings := h.compile(waiverNull)
 	if len(problems) > 0 {
 		return errors.New(strings.Join(problems, "; "))
 	}
@@ -133,6 +133,14 @@ func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
 	if m.policy == nil {
 		return false, nil
 	}
+	if m.policy.any {
+		lines := r.Header[fetch.Origin]
+		if len(lines) != 1 {
+			return false, nil
+		}
+		_, ok := origins.Parse(lines[0])
+		return ok || lines[0] == origins.Null, nil
+	}
 	d := m.policy.decide(r)
 	if d.err != nil {
 		if entry := m.logger.Check(zapcore.DebugLevel, "origin does not match"); entry != nil {
@@ -147,17 +155,37 @@ func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
 //
 //	expression origin('https://app.example.com', 'https://*.example.org')
 func (MatchOrigin) CELLibrary(ctx caddy.Context) (cel.Library, error) {
-	return caddyhttp.CELMatcherImpl(
-		"origin", "origin_match_request_list", []*cel.Type{cel.ListType(cel.StringType)},
-		func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
-			list, err := data.ConvertToNative(reflect.TypeFor[[]string]())
-			if err != nil {
-				return nil, err
+	const name = "origin_match_request_list"
+	provision := func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
+		list, err := data.ConvertToNative(reflect.TypeFor[[]string]())
+		if err != nil {
+			return nil, err
+		}
+		m := &MatchOrigin{AllowOrigins: list.([]string)}
+		return m, m.Provision(ctx)
+	}
+	// Caddy's own macros also take placeholders, whose value a page could choose,
+	// and compile the matcher for every request.
+	macro := func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+		if len(args) == 0 {
+			return nil, eh.NewError(0, "origin takes at least one origin")
+		}
+		for _, arg := range args {
+			if arg.Kind() != ast.LiteralKind || arg.AsLiteral().Type() != types.StringType {
+				return nil, eh.NewError(arg.ID(), "origin takes origins in quotes, and no placeholders")
 			}
-			m := &MatchOrigin{AllowOrigins: list.([]string)}
-			return m, m.Provision(ctx)
+		}
+		return eh.NewCall(name, eh.NewIdent(caddyhttp.CELRequestVarName), eh.NewList(args...)), nil
+	}
+	return caddyhttp.NewMatcherCELLibrary(
+		[]cel.EnvOption{
+			cel.Macros(cel.GlobalVarArgMacro("origin", macro)),
+			cel.Function(name,
+				cel.Overload(name, []*cel.Type{cel.ObjectType("http.Request"), cel.ListType(cel.StringType)}, cel.BoolType),
+				cel.SingletonBinaryBinding(caddyhttp.CELMatcherRuntimeFunction(name, provision))),
 		},
-	)
+		[]cel.ProgramOption{cel.CustomDecorator(caddyhttp.CELMatcherDecorator(name, provision))},
+	), nil
 }
 
 // Interface guards

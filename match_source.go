@@ -23,14 +23,15 @@ func init() {
 // they have the method OPTIONS, no cookies, and none of the fields that the page
 // will set.
 //
-// With credentials, each of the matcher sets must look at `Origin`, by a matcher
-// `origin`, `header` or `header_regexp`, or an `expression`.
+// With credentials, each of the matcher sets must look at `Origin` closely: by a
+// matcher `origin` with none that strangers can obtain, by `header` or
+// `header_regexp`, or by an `expression`.
 type MatchSource struct {
 	// The matcher sets, of which one must match, as in a route. Required.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	matcherSets caddyhttp.MatcherSets
-	blindSet    string // of the first matcher set that does not look at Origin, the matchers
+	loose       string // in what respect a set allows every origin, or those of strangers
 }
 
 // CaddyModule returns the Caddy module information.
@@ -74,13 +75,16 @@ func (s *MatchSource) Provision(ctx caddy.Context) error {
 		if len(set) == 0 {
 			return fmt.Errorf("match: matcher set %d is empty, and would match every request: remove it", i)
 		}
-		if s.blindSet == "" && !mustLookAtOrigin(set) {
-			s.blindSet = strings.Join(slices.Sorted(maps.Keys(set)), ", ")
-		}
 	}
+	raw := s.MatcherSetsRaw
 	loaded, err := ctx.LoadModule(s, "MatcherSetsRaw")
 	if err != nil {
 		return fmt.Errorf("loading matchers: %w", err)
+	}
+	for i, set := range loaded.([]map[string]any) {
+		if s.loose = looseness(raw[i], set["origin"]); s.loose != "" {
+			break
+		}
 	}
 	return s.matcherSets.FromInterface(loaded)
 }
@@ -90,24 +94,36 @@ func (s *MatchSource) AllowsOrigin(r *http.Request, _ string) (bool, error) {
 	return s.matcherSets.AnyMatchWithError(r)
 }
 
-func (s *MatchSource) blind() string { return s.blindSet }
-
-// mustLookAtOrigin reports whether a matcher set matches no request without a
-// look at its Origin. Whether it looks closely, who knows.
-func mustLookAtOrigin(set caddy.ModuleMap) bool {
-	return set["origin"] != nil || set["expression"] != nil || looksAtField(set, "Origin")
+// looseness says in what respect the matchers of a set allow every origin, or
+// those of strangers; it is "" if one of them looks at Origin closely, for all
+// that can be told. origin is the matcher of that name.
+func looseness(set caddy.ModuleMap, origin any) string {
+	if set["expression"] != nil || looksAtField(set, "Origin", true) {
+		return ""
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(set)), ", ")
+	m, ok := origin.(*MatchOrigin)
+	switch {
+	case !ok:
+		return names + " does not look at Origin, and so allows every origin on the requests that it matches"
+	case m.policy != nil && m.policy.any:
+		return names + " looks at Origin but matches every one"
+	case m.policy != nil && m.policy.strangers != "":
+		return fmt.Sprintf("%s allows origins that anyone can obtain, such as %q", names, m.policy.strangers)
+	}
+	return ""
 }
 
 // looksAtField reports whether the matcher header or header_regexp of a set
-// names a field.
-func looksAtField(set caddy.ModuleMap, name string) bool {
+// names a field; closely, if its being there does not suffice.
+func looksAtField(set caddy.ModuleMap, name string, closely bool) bool {
 	for _, matcher := range []string{"header", "header_regexp"} {
 		var fields map[string]json.RawMessage
 		if json.Unmarshal(set[matcher], &fields) != nil {
 			continue
 		}
-		for field := range fields {
-			if strings.EqualFold(field, name) {
+		for field, value := range fields {
+			if strings.EqualFold(field, name) && !(closely && matcher == "header" && presence(value)) {
 				return true
 			}
 		}
@@ -115,9 +131,16 @@ func looksAtField(set caddy.ModuleMap, name string) bool {
 	return false
 }
 
+// presence reports whether the values of a header matcher match any value, or
+// the absence of one.
+func presence(raw json.RawMessage) bool {
+	var values []string
+	return json.Unmarshal(raw, &values) != nil || len(values) == 0 || slices.Contains(values, "*")
+}
+
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*MatchSource)(nil)
 	_ caddyfile.Unmarshaler = (*MatchSource)(nil)
-	_ blindSource           = (*MatchSource)(nil)
+	_ OriginSource          = (*MatchSource)(nil)
 )

@@ -24,7 +24,7 @@ func TestOriginMatcher(t *testing.T) {
 			[]string{"Origin: https://a.example", "Origin: https://x.b.example", "Origin: http://localhost:99"},
 			[]string{"", "Origin: https://b.example", "Origin: http://a.example", "Origin: https://A.example", "Origin: https://a.example/", "Origin: null", "Origin: ", "Origin: https://a.example; Origin: https://a.example", "Origin: https://a.example, https://a.example"},
 		},
-		{"@o origin *", []string{"Origin: https://a.example", "Origin: null"}, []string{""}},
+		{"@o origin *", []string{"Origin: https://a.example", "Origin: null"}, []string{"", "Origin: x", "Origin: https://A.example", "Origin: https://a.example/", "Origin: https://a.example; Origin: https://a.example"}},
 		{"@o origin null", []string{"Origin: null"}, []string{"", "Origin: https://a.example"}},
 		{"@o origin {\nallow_origins_regexp https://pr-\\d+\\.a\\.example\n}", []string{"Origin: https://pr-1.a.example"}, []string{"Origin: https://pr-1.a.example.evil.example", "Origin: https://pr-x.a.example"}},
 		{"@o origin {\ndynamic file " + file.path + "\n}", []string{"Origin: https://listed.example"}, []string{"Origin: https://a.example", ""}},
@@ -85,6 +85,8 @@ func TestMatcherErrors(t *testing.T) {
 		`{"origin": {"allow_credentials": true}}`:                                        `unknown field`,
 		`{"origin": {"dynamic_origins": [{"source": "file", "path": "/nowhere"}]}}`:      `stat /nowhere`,
 		`{"expression": {"expr": "origin('a.example')", "name": "o"}}`:                   `has no scheme`,
+		`{"expression": {"expr": "origin({http.request.header.Origin})", "name": "o"}}`:  `origin takes origins in quotes, and no placeholders`,
+		`{"expression": {"expr": "origin()", "name": "o"}}`:                              `origin takes at least one origin`,
 		`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"foo": {}}]}]}}`: `http.matchers.foo`,
 	} {
 		handler := fmt.Sprintf(`{"handler": "subroute", "routes": [{"match": [%s], "handle": []}]}`, matcher)
@@ -140,6 +142,10 @@ func TestMatchSource(t *testing.T) {
 		{`{"origin": {"allow_origins": ["https://a.example"]}}, {"method": ["GET"], "path": ["/a"]}`, `, "allow_credentials": true`, `match by method, path does not look at Origin`},
 		{`{"path": ["/a"]}`, `, "allow_credentials": true, "dangerously_allow": ["open_origins"]`, ""},
 		{`{"origin": {"allow_origins": ["https://a.example"]}, "path": ["/a"]}`, `, "allow_credentials": true`, ""},
+		{`{"origin": {"allow_origins": ["*"]}}`, `, "allow_credentials": true`, `match by origin looks at Origin but matches every one`},
+		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, `, "allow_credentials": true`, `match by origin allows origins that anyone can obtain, such as \"https://stranger.github.io\"`},
+		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, ``, ""},
+		{`{"header": {"Origin": ["*"]}}`, `, "allow_credentials": true`, `match by header does not look at Origin`},
 		{`{"header": {"origin": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
 		{`{"header_regexp": {"Origin": {"pattern": "^https://a$"}}}`, `, "allow_credentials": true`, ""},
 		{`{"header": {"Cookie": ["x"]}}`, `, "allow_credentials": true`, `match by header does not look at Origin`},
@@ -169,7 +175,7 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 	}))
 	t.Cleanup(upstream.Close)
 	s := serve(t, `@foreign {
-		header Upgrade websocket
+		header Origin *
 		not origin https://app.example.com {
 			same_origin
 		}

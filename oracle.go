@@ -37,22 +37,24 @@ var oracles = caddy.NewUsagePool()
 
 // oracle knows the answers of a URL as they outlive the configurations that use
 // it, so that a reload forgets none. It can ask only through the askers that live
-// configurations lend it.
+// configurations lend it, and how long an answer is good for, each asker says for
+// itself.
 type oracle struct {
 	mu        sync.Mutex
 	askers    []*asker // the newest last
-	last      *asker   // the newest, or the one that was detached last
 	yes, no   answerCache
 	flights   map[question]*flight
+	unknown   int       // flights of questions without a yes from before
 	complaint time.Time // when a failure was logged last
 	failures  int       // since then
 }
 
 // flight is a question that is being asked, for all who wait for its answer.
 type flight struct {
-	done chan struct{}
-	yes  bool
-	err  error
+	done    chan struct{}
+	renewal bool // of a yes
+	yes     bool
+	err     error
 	// orphaned says that the asker's configuration has ended before the answer
 	// came: another one has to ask again.
 	orphaned bool
@@ -69,30 +71,39 @@ func (o *oracle) attach(a *asker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.askers = append(o.askers, a)
-	o.last = a
 }
 
 // detach takes an asker back. When it returns, the asker is not in use.
 func (o *oracle) detach(a *asker) {
 	o.mu.Lock()
 	o.askers = slices.DeleteFunc(o.askers, func(b *asker) bool { return b == a })
-	if n := len(o.askers); n > 0 {
-		o.last = o.askers[n-1]
-	}
 	o.mu.Unlock()
 	a.cancel()
 	a.flying.Wait()
 	a.client.CloseIdleConnections()
 }
 
-// ask returns the answer to a question. However many ask the same, it is in
-// flight once.
-func (o *oracle) ask(ctx context.Context, q question) (bool, error) {
+// live returns the asker if it is still lent, or else the newest one that is, or
+// nil.
+func (o *oracle) live(a *asker) *asker {
+	switch n := len(o.askers); {
+	case n == 0:
+		return nil
+	case slices.Contains(o.askers, a):
+		return a
+	default:
+		return o.askers[n-1]
+	}
+}
+
+// ask returns the answer to a question of an asker. However many ask the same, it
+// is in flight once.
+func (o *oracle) ask(ctx context.Context, a *asker, q question) (bool, error) {
 	if len(q.host) > maxHostname {
 		return false, errLongHost
 	}
 	for {
-		f, yes, err := o.look(q)
+		f, yes, err := o.look(a, q)
 		if f == nil {
 			return yes, err
 		}
@@ -111,44 +122,53 @@ func (o *oracle) ask(ctx context.Context, q question) (bool, error) {
 	}
 }
 
-// look returns the answer to a question if it is known, or else the flight that
-// will bring it; yes then tells whether there is a stale yes to fall back to.
-func (o *oracle) look(q question) (f *flight, yes bool, err error) {
+// look returns the answer to a question of an asker if it is known, or else the
+// flight that will bring it; yes then tells whether there is a stale yes to fall
+// back to.
+func (o *oracle) look(a *asker, q question) (f *flight, yes bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	a, now := o.last, time.Now()
+	now, pause := time.Now(), time.Duration(a.NegativeTTL)
 	if known := o.yes.get(q); known != nil {
 		age := now.Sub(known.at)
-		switch yes = age < time.Duration(a.TTL+a.MaxStale); {
-		case age < time.Duration(a.TTL), yes && now.Before(known.retry):
+		yes = age < time.Duration(a.TTL+*a.MaxStale)
+		if age < time.Duration(a.TTL) || yes && now.Sub(known.failed) < pause {
 			return nil, true, nil
-		case !yes:
-			o.yes.remove(q)
 		}
 	}
-	if known := o.no.get(q); known != nil {
-		if now.Before(known.retry) {
+	if known := o.no.get(q); known != nil && !yes {
+		if known.err != nil {
+			pause = failureTTL
+		}
+		if now.Sub(known.at) < pause {
 			return nil, false, known.err
 		}
-		o.no.remove(q)
 	}
 	if f = o.flights[q]; f != nil {
 		return f, yes, nil
 	}
+	live := o.live(a)
 	switch {
-	case yes && (len(o.askers) == 0 || len(o.flights) >= a.MaxInFlight):
+	case live == nil && yes:
 		return nil, true, nil
-	case len(o.askers) == 0:
+	case live == nil:
 		return nil, false, errNoAsker
-	case len(o.flights) >= a.MaxInFlight:
+	case yes && len(o.flights) >= a.MaxInFlight:
+		return nil, true, nil
+	case !yes && (len(o.flights) >= a.MaxInFlight || o.unknown >= a.MaxInFlight-a.MaxInFlight/4):
+		// A quarter is left to those who are known, so that a flood of others does
+		// not keep their answers from being renewed.
 		o.complain(a, errTooManyQuestions)
 		return nil, false, errTooManyQuestions
 	}
 	// The question outlives the request that it has come with.
 	kept := question{strings.Clone(q.origin), strings.Clone(q.host)}
-	started := &flight{done: make(chan struct{})}
+	started := &flight{done: make(chan struct{}), renewal: yes}
 	o.flights[kept] = started
-	a.flying.Go(func() { o.fly(a, kept, started) })
+	if !yes {
+		o.unknown++
+	}
+	live.flying.Go(func() { o.fly(live, kept, started) })
 	return started, yes, nil
 }
 
@@ -159,6 +179,13 @@ func (o *oracle) fly(a *asker, q question, f *flight) {
 	defer o.mu.Unlock()
 	defer close(f.done)
 	delete(o.flights, q)
+	if !f.renewal {
+		o.unknown--
+	}
+	size := 0
+	for _, b := range o.askers {
+		size = max(size, b.CacheSize)
+	}
 	now := time.Now()
 	switch {
 	case f.err != nil && a.ctx.Err() != nil:
@@ -166,15 +193,16 @@ func (o *oracle) fly(a *asker, q question, f *flight) {
 	case f.err != nil:
 		o.complain(a, f.err)
 		if known := o.yes.get(q); known != nil {
-			known.retry = now.Add(time.Duration(a.NegativeTTL))
-		} else {
-			o.no.put(q, knownAnswer{at: now, retry: now.Add(failureTTL), err: f.err}, a.CacheSize)
+			known.failed = now
 		}
+		o.no.put(q, knownAnswer{at: now, err: f.err}, size, size)
 	case f.yes:
-		o.yes.put(q, knownAnswer{at: now}, a.CacheSize)
+		o.no.remove(q)
+		// The hosts of one origin drive out each other, not those of others.
+		o.yes.put(q, knownAnswer{at: now}, size, max(1, size/16))
 	default:
 		o.yes.remove(q)
-		o.no.put(q, knownAnswer{at: now, retry: now.Add(time.Duration(a.NegativeTTL))}, a.CacheSize)
+		o.no.put(q, knownAnswer{at: now}, size, size)
 	}
 }
 
@@ -190,17 +218,16 @@ func (o *oracle) complain(a *asker, err error) {
 
 // knownAnswer is an answer that is kept, or a failure.
 type knownAnswer struct {
-	at time.Time
-	// retry is when the question may be asked again: after a no, or after a
-	// failure.
-	retry time.Time
-	err   error
+	at     time.Time
+	failed time.Time // when it was asked for again, in vain
+	err    error
 }
 
 // answerCache keeps a number of answers, those that were used last.
 type answerCache struct {
 	entries map[question]*list.Element
-	recent  list.List // of *cacheEntry, the one used last in front
+	recent  list.List      // of *cacheEntry, the one used last in front
+	origins map[string]int // how many entries an origin has
 }
 
 type cacheEntry struct {
@@ -217,23 +244,38 @@ func (c *answerCache) get(q question) *knownAnswer {
 	return &element.Value.(*cacheEntry).knownAnswer
 }
 
-func (c *answerCache) put(q question, answer knownAnswer, size int) {
+// put keeps an answer, and forgets those that were not used for the longest if
+// there are more than size, or more than each of its origin.
+func (c *answerCache) put(q question, answer knownAnswer, size, each int) {
 	if known := c.get(q); known != nil {
 		*known = answer
 		return
 	}
 	if c.entries == nil {
-		c.entries = make(map[question]*list.Element)
+		c.entries, c.origins = make(map[question]*list.Element), make(map[string]int)
 	}
 	c.entries[q] = c.recent.PushFront(&cacheEntry{q, answer})
+	c.origins[q.origin]++
+	for element := c.recent.Back(); c.origins[q.origin] > each; {
+		entry := element.Value.(*cacheEntry)
+		element = element.Prev()
+		if entry.origin == q.origin {
+			c.remove(entry.question)
+		}
+	}
 	for c.recent.Len() > size {
 		c.remove(c.recent.Back().Value.(*cacheEntry).question)
 	}
 }
 
 func (c *answerCache) remove(q question) {
-	if element := c.entries[q]; element != nil {
-		c.recent.Remove(element)
-		delete(c.entries, q)
+	element := c.entries[q]
+	if element == nil {
+		return
+	}
+	c.recent.Remove(element)
+	delete(c.entries, q)
+	if c.origins[q.origin]--; c.origins[q.origin] == 0 {
+		delete(c.origins, q.origin)
 	}
 }

@@ -20,6 +20,8 @@ type policy struct {
 	overrulesInsecure bool // with credentials, insecure origins are denied
 	overrulesOpen     bool // with credentials, what only an open pattern of a list allows is
 
+	strangers string // an origin that strangers can obtain and the policy allows, if one is known
+
 	anyMethod bool
 	methods   []string // besides the safelisted ones
 
@@ -70,6 +72,7 @@ type compiler struct {
 	patterns []origins.Pattern
 	others   []string        // what allows origins beside "*", as it is configured
 	needed   map[string]bool // waivers that something needs, or may need
+	given    []string        // waivers that are not configured
 	said     map[string]bool // problems and warnings, as an entry that stands twice counts once
 
 	// Values of response fields, "" where there is nothing to say.
@@ -95,9 +98,10 @@ func (c *compiler) say(list []string, message string) []string {
 }
 
 // compile returns the policy that the handler's configuration describes, and
-// what is wrong with it. The policy is of use only if there are no problems.
-func (h *Handler) compile() (p *policy, problems, warnings []string) {
-	c := &compiler{Handler: h, needed: make(map[string]bool), said: make(map[string]bool)}
+// what is wrong with it. The policy is of use only if there are no problems. The
+// waivers given hold besides those configured, and need not be needed.
+func (h *Handler) compile(waivers ...string) (p *policy, problems, warnings []string) {
+	c := &compiler{Handler: h, needed: make(map[string]bool), said: make(map[string]bool), given: waivers}
 	c.credentials = h.AllowCredentials
 	c.overrulesInsecure = h.AllowCredentials && !c.waived(waiverInsecure)
 	c.overrulesOpen = h.AllowCredentials && !c.waived(waiverOpen)
@@ -117,7 +121,7 @@ func (h *Handler) compile() (p *policy, problems, warnings []string) {
 }
 
 func (c *compiler) waived(waiver string) bool {
-	return slices.Contains(c.DangerouslyAllow, waiver)
+	return slices.Contains(c.DangerouslyAllow, waiver) || slices.Contains(c.given, waiver)
 }
 
 // compileMethods reads allow_methods.

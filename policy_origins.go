@@ -125,16 +125,15 @@ func (c *compiler) compileSources() {
 	c.origins.sources = c.sources
 	for _, source := range c.sources {
 		c.mayNeed(waiverInsecure, waiverOpen)
-		blind, ok := source.(blindSource)
-		if !ok || blind.blind() == "" {
+		match, ok := source.(*MatchSource)
+		if !ok || match.loose == "" {
 			continue
 		}
-		const why = "does not look at Origin, and so allows every origin on the requests that it matches"
 		switch {
 		case !c.credentials:
-			c.warn("dynamic_origins: match by %s %s", blind.blind(), why)
+			c.warn("dynamic_origins: match by %s", match.loose)
 		case !c.waived(waiverOpen):
-			c.problem(`dynamic_origins: match by %s %s, with allow_credentials also those of strangers: add a matcher such as origin https://*.example.com, or accept that with "dangerously_allow open_origins"`, blind.blind(), why)
+			c.problem(`dynamic_origins: match by %s, with allow_credentials also those of strangers: add a matcher such as origin https://*.example.com, or accept that with "dangerously_allow open_origins"`, match.loose)
 		}
 	}
 }
@@ -196,6 +195,7 @@ func (c *compiler) insecure(subject subject) {
 
 // open judges a configured origin that strangers can obtain, such as witness.
 func (c *compiler) open(subject subject, witness string) {
+	c.strangers = witness
 	if !c.credentials {
 		c.warn("%s is open: anyone can obtain an origin that it allows, such as %q", subject(), witness)
 		return

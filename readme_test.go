@@ -143,8 +143,8 @@ var recipes = map[string]struct {
 		{name: "own page", status: 200, header: fields("Upgrade: websocket", "Sec-Fetch-Site: same-origin", "Origin: https://ws.example.com"), want: proxied},
 		{name: "allowed", status: 200, header: fields("Upgrade: websocket", "Origin: https://app.example.com"), want: proxied},
 		{name: "foreign", status: 403, header: fields("Upgrade: websocket", "Origin: https://evil.example")},
-		{name: "none", status: 403, header: fields("Upgrade: websocket")},
-		{name: "no WebSocket", status: 200, header: fields("Origin: https://evil.example"), want: proxied},
+		{name: "foreign, over a newer HTTP", method: "CONNECT", status: 403, header: fields("Origin: https://evil.example")},
+		{name: "no browser", status: 200, header: fields("Upgrade: websocket"), want: proxied},
 	}},
 	"Forms from other sites": {host: "www.example.com", exchanges: []exchange{
 		{name: "own page", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-origin", "Origin: null"), want: proxied},

@@ -44,14 +44,6 @@ type openSource interface {
 	allowsOrigin(r *http.Request, o origins.Origin) (allowed, open bool, err error)
 }
 
-// blindSource is implemented by the sources of this module that might decide
-// without a look at Origin.
-type blindSource interface {
-	OriginSource
-	// blind returns why the source does not look at Origin, or "".
-	blind() string
-}
-
 // loadSources loads the sources of a module's configuration. field is the name
 // of the field of module that holds them, and raw its value.
 func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMessage) ([]OriginSource, error) {
@@ -145,16 +137,28 @@ func unmarshalOptions(d *caddyfile.Dispenser, what string, argument *string, opt
 	return nil
 }
 
-// unmarshalDuration parses the one argument of an option.
+// unmarshalDuration parses the one argument of an option, a duration but 0.
 func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
+	option := d.Val()
+	if err := unmarshalDurationOrZero(d, duration); err != nil {
+		return err
+	}
+	if *duration == 0 {
+		return d.Errf("%s %q is no duration longer than 0: write one such as 30s", option, d.Val())
+	}
+	return nil
+}
+
+// unmarshalDurationOrZero parses the one argument of an option, a duration.
+func unmarshalDurationOrZero(d *caddyfile.Dispenser, duration *caddy.Duration) error {
 	option := d.Val()
 	var value string
 	if !d.AllArgs(&value) {
 		return d.Errf("%s takes one duration, such as 30s", option)
 	}
 	parsed, err := caddy.ParseDuration(value)
-	if err != nil || parsed <= 0 {
-		return d.Errf("%s %q is no duration longer than 0: write one such as 30s", option, value)
+	if err != nil || parsed < 0 {
+		return d.Errf("%s %q is no duration: write one such as 30s", option, value)
 	}
 	*duration = caddy.Duration(parsed)
 	return nil

@@ -9,9 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // TestListEqualsAllowOrigins: for any list, a source decides as the same patterns
@@ -64,6 +70,56 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 		t.Errorf("only %d policies are accepted", accepted)
 	}
 }
+
+// TestHungRead: a read that never ends holds up neither the end of its
+// configuration, nor the next one.
+func TestHungRead(t *testing.T) {
+	const text = "https://a.example"
+	hung := make(chan struct{})
+	release := make(chan struct{})
+	reader := func(read func() string) *listReader {
+		r := &listReader{
+			read:    func(context.Context, any) (string, any, error) { return read(), nil, nil },
+			name:    "test",
+			refresh: time.Millisecond,
+			logger:  zap.NewNop(),
+			busy:    make(chan struct{}, 1),
+		}
+		r.ctx, r.cancel = context.WithCancel(t.Context())
+		return r
+	}
+	value, err := newList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := value.(*originList)
+	once := sync.OnceFunc(func() { close(hung) })
+	old := reader(func() string { once(); <-release; return "https://late.example" })
+	if err := l.attach(old, false); err != nil {
+		t.Fatal(err)
+	}
+	<-hung
+	next := reader(func() string { return text })
+	if err := l.attach(next, false); err != nil {
+		t.Fatal(err)
+	}
+	l.detach(old) // which waits, but not for ever
+	for deadline := time.Now().Add(10 * time.Second); l.current.Load() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the next configuration does not read")
+		}
+	}
+	close(release)
+	l.detach(next)
+	if err := l.Destruct(); err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := origins.Parse(text); !first(l.current.Load().Allows(o)) || l.current.Load().Len() != 1 {
+		t.Error("what comes late is used")
+	}
+}
+
+func first(b, _ bool) bool { return b }
 
 // sourceFunc is a source that a test makes up.
 type sourceFunc func(r *http.Request, origin string) (bool, error)
