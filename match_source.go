@@ -109,7 +109,7 @@ func looseness(set caddy.ModuleMap, origin any) string {
 	case m.policy != nil && m.policy.any:
 		return names + " looks at Origin but matches every one"
 	case m.policy != nil && m.policy.strangers != "":
-		return fmt.Sprintf("%s allows origins that anyone can obtain, such as %q", names, m.policy.strangers)
+		return names + " allows " + m.policy.strangers
 	}
 	return ""
 }

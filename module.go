@@ -147,6 +147,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	for _, warning := range warnings {
 		h.logger.Warn(warning)
 	}
+	for _, note := range h.policy.notes {
+		h.logger.Info(note)
+	}
 	return nil
 }
 

@@ -276,8 +276,9 @@ var policies = []struct {
 	{
 		name: "insecure origins by regexp are overruled",
 		caddyfile: `cors {
-			allow_origins_regexp https?://pr-\d+\.a\.example
+			allow_origins_regexp https?://pr-\d+(-(a|b)*a(a|b){20})?\.a\.example
 			allow_credentials
+			dangerously_allow open_origins
 		}`,
 		exchanges: []exchange{
 			{name: "https", header: fields("Origin: https://pr-1.a.example"), want: fields("Access-Control-Allow-Origin: https://pr-1.a.example", "Access-Control-Allow-Credentials: true", "Vary: Origin")},

@@ -20,7 +20,8 @@ type policy struct {
 	overrulesInsecure bool // with credentials, insecure origins are denied
 	overrulesOpen     bool // with credentials, what only an open pattern of a list allows is
 
-	strangers string // an origin that strangers can obtain and the policy allows, if one is known
+	notes     []string // what an operator may want to know when the config loads
+	strangers string   // says what of strangers the policy allows, "" if nothing that is known
 
 	anyMethod bool
 	methods   []string // besides the safelisted ones

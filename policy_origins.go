@@ -2,10 +2,12 @@ package caddycors
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
 // compileOrigins reads allow_origins.
@@ -86,7 +88,7 @@ func (c *compiler) add(p origins.Pattern, subject subject) {
 		c.insecure(subject)
 	}
 	if witness, open := p.Open(); open {
-		c.open(subject, witness)
+		c.open(subject, witness, "write the exact origins")
 	}
 }
 
@@ -108,14 +110,46 @@ func (c *compiler) compileRegexps() {
 		switch {
 		case !finite:
 			c.origins.regexps = append(c.origins.regexps, re)
-			c.mayNeed(waiverInsecure, waiverOpen)
+			c.judgeRegexp(re)
 		case len(patterns) == 0:
-			c.warn("allow_origins_regexp: regexp %q is dead: no origin that a browser sends matches it", expr)
+			c.dead(expr)
 		default:
 			for _, p := range patterns {
 				c.add(p, func() string { return fmt.Sprintf("allow_origins_regexp %q admits %q, which", expr, p) })
 			}
 		}
+	}
+}
+
+// dead warns of a regexp that allows nobody.
+func (c *compiler) dead(expr string) {
+	c.warn("allow_origins_regexp: regexp %q is dead: no origin that a browser sends matches it", expr)
+}
+
+// judgeRegexp judges what a regexp admits, whatever its author has in mind.
+func (c *compiler) judgeRegexp(re *origins.Regexp) {
+	expr := re.String()
+	a := re.Analyze(suffixes.List())
+	if a.Dead {
+		c.dead(expr)
+		return
+	}
+	named := func() string { return fmt.Sprintf("allow_origins_regexp %q", expr) }
+	if a.Insecure != "" {
+		c.insecure(func() string { return fmt.Sprintf("%s admits %q, which", named(), a.Insecure) })
+	}
+	advice := `write a regexp that ends in a domain of your own, such as https://(.+\.)?example\.com, or the exact origins`
+	if a.Meant != "" {
+		advice = `write https://(.+\.)?` + regexp.QuoteMeta(a.Meant) + " for that domain and those below it, or the exact origins"
+	}
+	switch {
+	case a.Unproven:
+		c.mayNeed(waiverInsecure)
+		c.open(func() string { return named() + " is too complex to find out what it admits, and so" }, "", advice)
+	case a.Open:
+		c.open(named, a.Witness, advice)
+	case c.credentials && len(a.Domains) > 1:
+		c.notes = append(c.notes, fmt.Sprintf("%s admits origins of %s", named(), strings.Join(a.Domains, ", ")))
 	}
 }
 
@@ -193,15 +227,20 @@ func (c *compiler) insecure(subject subject) {
 	}
 }
 
-// open judges a configured origin that strangers can obtain, such as witness.
-func (c *compiler) open(subject subject, witness string) {
-	c.strangers = witness
+// open judges what admits origins that strangers can obtain, such as witness;
+// advice is what to write instead.
+func (c *compiler) open(subject subject, witness, advice string) {
+	example := ""
+	if witness != "" {
+		example = fmt.Sprintf(", such as %q", witness)
+	}
+	c.strangers = "origins that anyone can obtain" + example
 	if !c.credentials {
-		c.warn("%s is open: anyone can obtain an origin that it allows, such as %q", subject(), witness)
+		c.warn("%s is open: anyone can obtain an origin that it allows%s", subject(), example)
 		return
 	}
 	c.needed[waiverOpen] = true
 	if !c.waived(waiverOpen) {
-		c.problem(`%s is open: anyone can obtain an origin that it allows, such as %q, and with allow_credentials read your users' data: write the exact origins, or accept that with "dangerously_allow open_origins"`, subject(), witness)
+		c.problem(`%s is open: anyone can obtain an origin that it allows%s, and with allow_credentials read your users' data: %s, or accept that with "dangerously_allow open_origins"`, subject(), example, advice)
 	}
 }

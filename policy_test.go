@@ -27,6 +27,13 @@ func TestWarnings(t *testing.T) {
 		{"cors https://*.github.io", []string{`"https://*.github.io" is open`}},
 		{"cors https://*.com", []string{`"https://*.com" is open`}},
 		{"cors moz-extension://*", []string{`"moz-extension://*" is open`}},
+		{"cors {\n allow_origins_regexp [a-z]+\\.example\\.com\n}", []string{`is dead`}},
+		{"cors {\n allow_origins_regexp https://.*example\\.com\n}", []string{`"https://.*example\\.com" is open: anyone can obtain an origin that it allows, such as "https://aexample.com"`}},
+		{"cors {\n allow_origins_regexp https?://pr-\\d+\\.example\\.com\n}", nil},
+		{"cors {\n allow_origins_regexp https://pr-\\d+\\.example\\.(com|org)\n allow_credentials\n}", nil},
+		{"cors {\n allow_origins_regexp https?://pr-\\d+\\.example\\.com\n allow_credentials\n dangerously_allow insecure_origins\n}", nil},
+		{"cors {\n allow_origins_regexp https://.*\\.github\\.io\n allow_credentials\n dangerously_allow open_origins\n}", nil},
+		{"cors https://*.amazonaws.com", []string{`"https://*.amazonaws.com" is open`}},
 		{"cors {\n allow_origins_regexp https://A\\.example\n}", []string{`is dead`}},
 		{"cors https://a.example {\n allow_headers Cookie X-A Host Sec-Fetch-Site\n}", []string{`"Cookie" is left out`, `"Host" is left out`, `"Sec-Fetch-Site" is left out`}},
 		{"cors https://a.example {\n expose_headers Set-Cookie\n}", []string{`"Set-Cookie" is left out`}},
@@ -98,5 +105,18 @@ func TestRefusal(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestNotes: with credentials, what a regexp admits of several domains is said.
+func TestNotes(t *testing.T) {
+	for directive, want := range map[string][]string{
+		"cors {\n allow_origins_regexp https://pr-\\d+\\.example\\.(com|org)\n allow_credentials\n}": {`allow_origins_regexp "https://pr-\\d+\\.example\\.(com|org)" admits origins of example.com, example.org`},
+		"cors {\n allow_origins_regexp https://pr-\\d+\\.example\\.(com|org)\n}":                     nil,
+		"cors {\n allow_origins_regexp https://pr-\\d+\\.example\\.com\n allow_credentials\n}":       nil,
+	} {
+		if got := provision(t, directive).policy.notes; !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", directive, got, want)
+		}
 	}
 }

@@ -3,7 +3,7 @@ package origins
 import (
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
 // Pattern is an origin as it may be configured: an exact origin, or one with a
@@ -81,13 +81,10 @@ func (p Pattern) tail() int {
 // Insecure reports whether the pattern admits an insecure origin.
 func (p Pattern) Insecure() bool { return p.scheme == "http" && !isLoopback(p.host) }
 
-// Open reports whether strangers can obtain an origin that the pattern admits:
-// any of an extension's scheme, or one under a public suffix
-// (https://publicsuffix.org). It returns such an origin. Names under no listed
-// suffix, such as localhost, cannot be registered.
-//
-// It does not see that a public suffix lies below a wildcard's host, such as
-// s3.amazonaws.com below amazonaws.com: the list cannot be asked for that.
+// Open reports whether strangers can obtain an origin that the pattern admits: any
+// of an extension's scheme, or one under a public suffix
+// (https://publicsuffix.org) that is its host or lies below it. It returns such an
+// origin. Names under no listed suffix, such as localhost, cannot be registered.
 func (p Pattern) Open() (witness string, open bool) {
 	switch {
 	case p.anyHost:
@@ -97,16 +94,35 @@ func (p Pattern) Open() (witness string, open bool) {
 	case p.scheme != "http" && p.scheme != "https":
 		return p.scheme + "://stranger." + p.host, true // nobody assigns the hosts of other schemes
 	}
+	suffix := ""
+	if stranger := "stranger." + p.host; suffixes.List().Registrable(stranger) == stranger {
+		suffix = p.host
+	} else if node := suffixes.List().Find(p.host); node != nil {
+		suffix = suffixBelow(node, p.host)
+	}
+	if suffix == "" {
+		return "", false
+	}
 	port := ""
 	if p.port != "" {
 		port = ":" + p.port
 	}
-	for _, suffix := range []string{p.host, "stranger." + p.host} {
-		// A suffix without a rule of its own is one label, by the default rule.
-		listed, icann := publicsuffix.PublicSuffix(suffix)
-		if listed == suffix && (icann || strings.IndexByte(suffix, '.') >= 0) {
-			return p.scheme + "://stranger." + suffix + port, true
+	return p.scheme + "://stranger." + suffix + port, true
+}
+
+// suffixBelow returns a public suffix below a name, whose node is given, or "".
+func suffixBelow(node *suffixes.Node, name string) string {
+	if node.Wildcard() {
+		return "stranger." + name
+	}
+	for label, child := range node.Children() {
+		below := label + "." + name
+		if child.Suffix() {
+			return below
+		}
+		if suffix := suffixBelow(child, below); suffix != "" {
+			return suffix
 		}
 	}
-	return "", false
+	return ""
 }

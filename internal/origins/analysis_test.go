@@ -1,0 +1,195 @@
+package origins
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
+)
+
+func TestAnalyze(t *testing.T) {
+	for _, tc := range []struct {
+		expr string
+		want Analysis
+	}{
+		{`https://.*example\.com`, Analysis{Open: true, Witness: "https://aexample.com", Meant: "example.com"}},
+		{`https://(.+\.)?example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`^https://.*\.example\.com$`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`^https://.*\bexample\.com$`, Analysis{Open: true, Witness: "https://-example.com", Meant: "example.com"}},
+		{`https://.*\.Example\.com`, Analysis{Dead: true, Meant: "Example.com"}},
+		{`(?i)https://.*\.Example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://www.example.com`, Analysis{Open: true, Witness: "https://wwwaexample.com", Meant: "example.com"}},
+		{`https://[\w.-]+\.example\.com(:\d{2,5})?`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://.*`, Analysis{Open: true, Witness: "https://a.aaa"}},
+		{`.*://.*`, Analysis{Open: true, Witness: "a://a", Insecure: "http://a"}},
+		{`https://www\..*`, Analysis{Open: true, Witness: "https://www.a.aaa"}},
+		{`https://pr-\d+\.preview\.example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://app-[a-z0-9]+-myteam\.vercel\.app`, Analysis{Open: true, Witness: "https://app-a-myteam.vercel.app"}},
+		{`https://.*\.github\.io`, Analysis{Open: true, Witness: "https://a.github.io"}},
+		{`https://.*\.amazonaws\.com`, Analysis{Open: true, Witness: "https://a.webview-assets.aws-cloud9.af-south-1.amazonaws.com", Meant: "amazonaws.com"}},
+		{`https://.*\.ck`, Analysis{Open: true, Witness: "https://a.a.ck"}},
+		{`https://.*\.www\.ck`, Analysis{Domains: []string{"www.ck"}, Meant: "www.ck"}},
+		{`https://example[0-4]\.com`, Analysis{Domains: []string{"example0.com", "example1.com", "example2.com", "example3.com", "example4.com"}}},
+		{`https://(example0|example[12]|example(3|4))\.com`, Analysis{Domains: []string{"example0.com", "example1.com", "example2.com", "example3.com", "example4.com"}}},
+		{`https://[a-p]\.com`, Analysis{Domains: strings.Fields("a.com b.com c.com d.com e.com f.com g.com h.com i.com j.com k.com l.com m.com n.com o.com p.com")}},
+		{`https://[a-q]\.com`, Analysis{Open: true, Witness: "https://a.com"}},
+		{`https://example\.(com|org|co\.uk)`, Analysis{Domains: []string{"example.co.uk", "example.com", "example.org"}}},
+		{`https?://pr-\d+\.example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com", Insecure: "http://pr-0.example.com"}},
+		{`https?://localhost(:\d+)?`, Analysis{}},
+		{`http://(.+\.)?localhost:\d+`, Analysis{}},
+		{`http://127\.\d+\.\d+\.\d+(:\d+)?`, Analysis{}},
+		{`http://\d+\.\d+\.\d+\.\d+`, Analysis{Insecure: "http://0.0.0.0"}},
+		{`http://\[::1\](:\d+)?`, Analysis{}},
+		{`http://\[::[0-9]\]`, Analysis{Insecure: "http://[::2]"}},
+		{`https://\d+\.\d+\.\d+\.\d+`, Analysis{}},
+		{`https://.*\.lan`, Analysis{}},
+		{`https://[a-z]+`, Analysis{}},
+		{`moz-extension://[0-9a-f-]+`, Analysis{Open: true, Witness: "moz-extension://a"}},
+		{`app://(a|b)\.x`, Analysis{Domains: []string{"app://a.x", "app://b.x"}}},
+		{`file://.*`, Analysis{Dead: true}},
+		{`[a-z]+\.example\.com`, Analysis{Dead: true, Meant: "example.com"}},
+		{`https://.*/`, Analysis{Dead: true}},
+		{`https://.+\.example\.com:443`, Analysis{Dead: true}},
+		{`https://.+\.example\.com:(443|8443)`, Analysis{Domains: []string{"example.com"}}},
+		{`https://.+\.example\.com:6553[6-9]`, Analysis{Dead: true}},
+		{`https://\Q.*\E\.example\.com`, Analysis{Dead: true, Meant: "example.com"}},
+		{`https://.{1,40}\.example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://(a|b)*a(a|b){20}\.com`, Analysis{Open: true, Unproven: true}},
+	} {
+		re, err := CompileRegexp(tc.expr)
+		if err != nil {
+			t.Errorf("%s: %v", tc.expr, err)
+			continue
+		}
+		got := re.Analyze(suffixes.List())
+		if got.Open != tc.want.Open || got.Unproven != tc.want.Unproven || got.Witness != tc.want.Witness || got.Meant != tc.want.Meant ||
+			got.Insecure != tc.want.Insecure || got.Dead != tc.want.Dead || !slices.Equal(got.Domains, tc.want.Domains) {
+			t.Errorf("%s:\n got %+v\nwant %+v", tc.expr, got, tc.want)
+		}
+	}
+}
+
+// toyList has a rule of each kind in letters that are few.
+var toyList = suffixes.Parse("a\nb.a\n*.b\n!c.b\nc\nx.c")
+
+// tokens are what the expressions of FuzzAnalyze are made of.
+var tokens = []string{
+	"https://", "https://", "http://", "https?://", "x://", `\.`, `\.`, ".", "a", "b", "c", "x", "ab", "[ab]", "[^a]", "[a-c]", ".*", ".+", "(", ")", "|", "?", "*", "+",
+	"{2}", "{0,3}", "$", "^", `\b`, `\B`, ":1", `(:\d+)?`, ":[18]0", "(?i:A)", `\Qa.b\E`, "()", "[[:word:]]", "(?:", "-",
+}
+
+// FuzzAnalyze compares the analysis with brute force: all hosts of a few letters.
+func FuzzAnalyze(f *testing.F) {
+	index := func(token string) byte { return byte(slices.Index(tokens, token)) }
+	for _, expr := range [][]string{
+		{"https://", ".*", `\.`, "a"},
+		{"https://", ".*", "b", `\.`, "a"},
+		{"https?://", "[ab]", `\.`, "(", "a", "|", "b", ")"},
+		{"https://", "(", ".+", `\.`, ")", "?", "c", `\.`, "b", `(:\d+)?`},
+		{"x://", "[a-c]", ".*"},
+		{"https://", ".*", `\b`, "c", `\.`, "c", "$"},
+	} {
+		var bytes []byte
+		for _, token := range expr {
+			bytes = append(bytes, index(token))
+		}
+		f.Add(bytes)
+	}
+	var hosts []string
+	var grow func(host string)
+	grow = func(host string) {
+		if host != "" {
+			hosts = append(hosts, host)
+		}
+		if len(host) < 5 {
+			for _, c := range "abcx." {
+				grow(host + string(c))
+			}
+		}
+	}
+	grow("")
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		if len(bytes) > 12 {
+			return
+		}
+		var expr strings.Builder
+		for _, b := range bytes {
+			expr.WriteString(tokens[int(b)%len(tokens)])
+		}
+		re, err := CompileRegexp(expr.String())
+		if err != nil {
+			return
+		}
+		got, domains := re.analyze(toyList)
+		for domain, origin := range domains {
+			o, ok := Parse(origin)
+			if !ok || !re.Match(o) {
+				t.Errorf("%s: origin %q of %q is malformed or does not match", expr.String(), origin, domain)
+			}
+			if o.Scheme() == "http" || o.Scheme() == "https" {
+				if registrable := toyList.Registrable(o.Host()); registrable != domain {
+					t.Errorf("%s: origin %q is of %q, not of %q", expr.String(), origin, registrable, domain)
+				}
+			}
+		}
+		if got.Unproven {
+			return
+		}
+		if got.Open != (len(domains) > MaxDomains) || !got.Open && !slices.Equal(got.Domains, slices.Sorted(maps.Keys(domains))) {
+			t.Errorf("%s: %+v, found %d domains", expr.String(), got, len(domains))
+		}
+		if got.Open {
+			if o, ok := Parse(got.Witness); !ok || !re.Match(o) || strings.HasPrefix(o.Scheme(), "http") && got.Meant != "" && toyList.Registrable(o.Host()) == got.Meant {
+				t.Errorf("%s: witness %q", expr.String(), got.Witness)
+			}
+		}
+		for _, host := range hosts {
+			for _, scheme := range []string{"https", "http", "x"} {
+				for _, port := range []string{"", ":1", ":80", ":443"} {
+					o, ok := Parse(scheme + "://" + host + port)
+					if !ok || !re.Match(o) {
+						continue
+					}
+					if got.Dead {
+						t.Errorf("%s: dead, but matches %q", expr.String(), o)
+					}
+					domain := scheme + "://" + host
+					if scheme != "x" {
+						domain = toyList.Registrable(host)
+					}
+					if _, ok := domains[domain]; !got.Open && domain != "" && !ok {
+						t.Errorf("%s: %q is of %q, which is not among %v", expr.String(), o, domain, got.Domains)
+					}
+					if o.Insecure() && got.Insecure == "" && !got.Open {
+						t.Errorf("%s: %q is insecure", expr.String(), o)
+					}
+				}
+			}
+		}
+	})
+}
+
+// BenchmarkAnalyze times expressions that are hard on the analysis.
+func BenchmarkAnalyze(b *testing.B) {
+	for name, expr := range map[string]string{
+		"closed":    `https://(.+\.)?example\.com`,
+		"open":      `https://.*example\.com`,
+		"everyone":  `.*` + `://.*`,
+		"explosive": `https://(a|b)*a(a|b){20}\.com`,
+		"long":      `https://.{1,200}\.example\.com`,
+		"nested":    `https://(([a-z]{1,20}-){1,10}[0-9]{1,5}\.){1,5}example\.com`,
+		"many":      `https://.*\.(` + strings.Repeat("a|", 300) + `b)\.com`,
+	} {
+		re, err := CompileRegexp(expr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				re.Analyze(suffixes.List())
+			}
+		})
+	}
+}

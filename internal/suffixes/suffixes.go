@@ -1,0 +1,122 @@
+// Package suffixes has the rules of the public suffix list
+// (https://publicsuffix.org) as a tree: those names under which strangers can
+// register names of their own.
+package suffixes
+
+import (
+	_ "embed"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:generate go run gen.go
+//go:embed rules.txt
+var rules string
+
+// Node is a name in the tree: the root, or a name that a rule has, or that is
+// above one.
+type Node struct {
+	children map[string]*Node
+	suffix   bool // a rule is this name
+	wildcard bool // a rule is an asterisk below it
+	excepted bool // an exception to the wildcard of its parent
+}
+
+// List returns the root of the public suffix list.
+var List = sync.OnceValue(func() *Node { return Parse(rules) })
+
+// Parse returns the root of a list in the format of publicsuffix.org: one rule a
+// line, and comments.
+func Parse(text string) *Node {
+	root := new(Node)
+	for line := range strings.Lines(text) {
+		rule := strings.TrimSpace(line)
+		if rule == "" || strings.HasPrefix(rule, "//") {
+			continue
+		}
+		rule, excepted := strings.CutPrefix(rule, "!")
+		rule, wildcard := strings.CutPrefix(rule, "*.")
+		node := root
+		labels := strings.Split(rule, ".")
+		for _, label := range slices.Backward(labels) {
+			child := node.children[label]
+			if child == nil {
+				if node.children == nil {
+					node.children = make(map[string]*Node)
+				}
+				child = new(Node)
+				node.children[label] = child
+			}
+			node = child
+		}
+		node.excepted = node.excepted || excepted
+		node.wildcard = node.wildcard || wildcard
+		node.suffix = node.suffix || !excepted && !wildcard
+	}
+	return root
+}
+
+// Suffix reports whether the name is a public suffix, as far as rules without a
+// wildcard say.
+func (n *Node) Suffix() bool { return n.suffix }
+
+// Wildcard reports whether every name right below this one is a public suffix,
+// but for those that are excepted.
+func (n *Node) Wildcard() bool { return n.wildcard }
+
+// Excepted reports whether the name is an exception to a wildcard: it is no public
+// suffix, and was registered.
+func (n *Node) Excepted() bool { return n.excepted }
+
+// Child returns the node of the name that has one more label, or nil.
+func (n *Node) Child(label string) *Node { return n.children[label] }
+
+// Find returns the node of a name below this one, or nil.
+func (n *Node) Find(name string) *Node {
+	labels := strings.Split(name, ".")
+	for i := len(labels) - 1; i >= 0 && n != nil; i-- {
+		n = n.children[labels[i]]
+	}
+	return n
+}
+
+// Children yields the nodes right below, by label, in order.
+func (n *Node) Children() iter.Seq2[string, *Node] {
+	return func(yield func(string, *Node) bool) {
+		for _, label := range slices.Sorted(maps.Keys(n.children)) {
+			if !yield(label, n.children[label]) {
+				return
+			}
+		}
+	}
+}
+
+// Registrable returns the registrable domain of a host: its public suffix and one
+// more label. It returns "" for names that cannot be registered: public suffixes,
+// and those under no listed suffix.
+func (n *Node) Registrable(host string) string {
+	labels := strings.Split(host, ".")
+	suffix := 0 // how many labels the public suffix has
+	node := n
+	for i := 1; i <= len(labels); i++ {
+		child := node.children[labels[len(labels)-i]]
+		if child != nil && child.excepted {
+			suffix = i - 1
+			break
+		}
+		if node.wildcard || child != nil && child.suffix {
+			suffix = i
+		}
+		if child == nil {
+			break
+		}
+		node = child
+	}
+	if suffix == 0 || suffix >= len(labels) {
+		return ""
+	}
+	return strings.Join(labels[len(labels)-suffix-1:], ".")
+}
