@@ -12,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -250,7 +254,7 @@ func TestAskHostile(t *testing.T) {
 	}
 	for i := range 100_000 {
 		var origin string
-		switch i % 50 {
+		switch i % 10 {
 		case 0:
 			origin = fmt.Sprintf("https://evil-%d.example", i) // well formed
 		case 1:
@@ -260,7 +264,7 @@ func TestAskHostile(t *testing.T) {
 		case 3:
 			origin = "https://" + strings.Repeat("a", 64+i)
 		default:
-			origin = fmt.Sprintf("https://Evil-%d.example/", i)
+			origin = fmt.Sprintf("https://Evil-%d.example/", i) // malformed
 		}
 		if d := decide(origin); d.result != resultDenied {
 			t.Fatalf("%q: %+v", origin, d)
@@ -470,5 +474,25 @@ func TestAskOwnOptions(t *testing.T) {
 	}
 	if yes, err := asks(long, "https://a.example", "host.example"); !yes || err != nil {
 		t.Errorf("%t, %v by who is patient", yes, err)
+	}
+}
+
+// TestAskComplaints: failures are logged, but not each of them.
+func TestAskComplaints(t *testing.T) {
+	j := newJudge(t, answerStatus(500))
+	s := provisionAsk(t, j.URL+"/?token=secret", "")
+	core, logs := observer.New(zapcore.DebugLevel)
+	s.asker.logger = zap.New(core)
+	for i := range 100 {
+		if yes, err := asks(s, fmt.Sprintf("https://%d.example", i), "host.example"); yes || err == nil {
+			t.Fatal(yes, err)
+		}
+	}
+	entries := logs.All()
+	if len(entries) != 1 || entries[0].Level != zapcore.ErrorLevel {
+		t.Fatalf("logged %v", entries)
+	}
+	if text := fmt.Sprint(entries[0].Message, entries[0].ContextMap()); !strings.Contains(text, "the server answers 500") || strings.Contains(text, "secret") {
+		t.Errorf("logged %s", text)
 	}
 }
