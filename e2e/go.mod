@@ -1,0 +1,3 @@
+module github.com/seed-56c1dbac/caddy-cors/e2e
+
+go 1.26.0
