@@ -1,6 +1,7 @@
 package origins
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -346,14 +347,14 @@ func (h *hostAnalyzer) end(inner bool) *endGraph {
 	number := func(set []int) int {
 		slices.Sort(set)
 		set = slices.Compact(set)
-		var key strings.Builder
+		var key []byte
 		for _, state := range set {
-			key.WriteRune(rune(state))
+			key = binary.LittleEndian.AppendUint32(key, uint32(state))
 		}
-		n, ok := numbers[key.String()]
+		n, ok := numbers[string(key)]
 		if !ok {
 			n = len(e.sets)
-			numbers[key.String()] = n
+			numbers[string(key)] = n
 			e.sets = append(e.sets, set)
 		}
 		return n

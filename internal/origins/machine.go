@@ -1,10 +1,10 @@
 package origins
 
 import (
+	"encoding/binary"
 	"errors"
 	"regexp/syntax"
 	"slices"
-	"strings"
 )
 
 // Bounds of the analysis of a regexp. What is beyond them is not proven, and
@@ -52,18 +52,17 @@ func (m *machine) state(pcs []uint32, behind rune) int {
 	if len(pcs) == 0 {
 		behind = -1
 	}
-	var key strings.Builder
-	key.WriteRune(behind + 1)
+	key := []byte{byte(behind + 1)}
 	for _, pc := range pcs {
-		key.WriteRune(rune(pc))
+		key = binary.LittleEndian.AppendUint32(key, pc)
 	}
-	if i, ok := m.index[key.String()]; ok {
+	if i, ok := m.index[string(key)]; ok {
 		return i
 	}
 	if len(m.states) >= maxStates {
 		panic(errBudget)
 	}
-	m.index[key.String()] = len(m.states)
+	m.index[string(key)] = len(m.states)
 	m.states = append(m.states, machineState{pcs: pcs, behind: behind})
 	for c := range m.states[len(m.states)-1].next {
 		m.states[len(m.states)-1].next[c] = -1
