@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,6 +76,11 @@ func (s *servers) policies() []policy {
 			directive: s.origin("app.localhost") + " {\nallow_credentials\nallow_methods *\nallow_headers * Authorization\n}",
 			methods:   []string{"PUT", "DELETE", "PATCH", "PROPFIND", "patch"}, fields: []string{"*", "authorization"},
 		},
+		{
+			name: "cached", allows: func(origin string) bool { return origin != "null" },
+			directive: fmt.Sprintf("http://*.localhost:%s {\nallow_methods PUT PATCH DELETE\nallow_headers X-Custom\nmax_age 5m\n}", s.port()),
+			methods:   []string{"PUT", "PATCH", "DELETE"}, fields: []string{"x-custom"},
+		},
 	}
 }
 
@@ -109,6 +117,11 @@ var requests = []request{
 	{name: "redirect", path: "redirect"},
 	{name: "streamed", path: "stream"},
 	{name: "after early hints", path: "hints"},
+	// One URL, on which one preflight tells all there is to know.
+	{name: "in a row: field", fields: map[string]string{"X-Custom": "1"}, path: "row"},
+	{name: "in a row: PUT", method: "PUT", path: "row"},
+	{name: "in a row: PATCH", method: "PATCH", path: "row"},
+	{name: "in a row: DELETE", method: "DELETE", path: "row"},
 }
 
 // readable reports whether the Fetch standard lets a page read the response.
@@ -132,8 +145,10 @@ func (p *policy) readable(origin string, r *request) bool {
 type servers struct {
 	t        *testing.T
 	pages    *httptest.Server
-	caddy    string // host:port
+	caddy    string           // host:port
+	front    *httptest.Server // in front of Caddy, counts preflights
 	mu       sync.Mutex
+	asked    map[string]int   // preflights, by path and origin
 	calls    map[string]*cell // by id
 	pending  int
 	finished chan struct{}
@@ -185,7 +200,24 @@ func start(t *testing.T) *servers {
 	s.pages = httptest.NewServer(mux)
 	t.Cleanup(s.pages.Close)
 	s.startCaddy(startUpstream(t))
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: s.caddy})
+	}}
+	s.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			s.mu.Lock()
+			s.asked[r.URL.Path+" "+r.Header.Get("Origin")]++
+			s.mu.Unlock()
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.front.Close)
 	return s
+}
+
+// api returns the host and port that pages call.
+func (s *servers) api() string {
+	return fmt.Sprintf("localhost:%d", s.front.Listener.Addr().(*net.TCPAddr).Port)
 }
 
 // startUpstream starts an upstream that has CORS fields of its own.
@@ -206,6 +238,7 @@ func startUpstream(t *testing.T) string {
 		}
 	}
 	answer("ok", write(200))
+	answer("row", write(200))
 	answer("404", write(404))
 	answer("500", write(500))
 	answer("dead", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
@@ -283,7 +316,7 @@ func (s *servers) startCaddy(upstream string) {
 func (s *servers) plan() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls, s.finished = make(map[string]*cell), make(chan struct{})
+	s.calls, s.asked, s.finished = make(map[string]*cell), make(map[string]int), make(chan struct{})
 	for _, host := range append(slices.Clone(hosts), "null") {
 		origin := s.origin(host)
 		if host == "null" {
@@ -308,11 +341,15 @@ func (s *servers) serveCalls(w http.ResponseWriter, r *http.Request) {
 	calls := []call{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, c := range s.calls {
+	for _, id := range slices.Sorted(maps.Keys(s.calls)) {
+		c := s.calls[id]
 		if c.origin != r.FormValue("origin") {
 			continue
 		}
-		init := map[string]any{"cache": "no-store"}
+		init := make(map[string]any)
+		if c.policy.name != "cached" { // browsers do not use the preflight cache either, then
+			init["cache"] = "no-store"
+		}
 		if c.request.method != "" {
 			init["method"] = c.request.method
 		}
@@ -325,7 +362,7 @@ func (s *servers) serveCalls(w http.ResponseWriter, r *http.Request) {
 		if c.request.credentials {
 			init["credentials"] = "include"
 		}
-		calls = append(calls, call{id, fmt.Sprintf("http://%s/%s/%s", s.caddy, c.policy.name, c.request.path), init})
+		calls = append(calls, call{id, fmt.Sprintf("http://%s/%s/%s", s.api(), c.policy.name, c.request.path), init})
 	}
 	_ = json.NewEncoder(w).Encode(calls)
 }
@@ -435,6 +472,14 @@ func (s *servers) judge(t *testing.T) {
 		}
 		if exposed := c.policy.exposed && status != 502; c.result.Exposed != exposed {
 			t.Errorf("%s: X-Exposed is exposed: %t, want %t", id, c.result.Exposed, exposed)
+		}
+	}
+	for _, host := range hosts {
+		n := s.asked["/cached/row "+s.origin(host)]
+		t.Logf("%s: %d preflight(s) for a field, PUT, PATCH and DELETE in a row", host, n)
+		// Firefox has been seen to ask up to three times on the first host of a run.
+		if n != 1 && !(strings.HasSuffix(t.Name(), "firefox") && n > 0 && n <= 3) {
+			t.Errorf("%s: %d preflights, want 1", host, n)
 		}
 	}
 	t.Logf("%d calls, of which %d could be read", len(s.calls), read)
