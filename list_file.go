@@ -22,9 +22,11 @@ func init() {
 // as `https://*.example.com`, one a line, with comments that begin with `#`. When
 // the file changes, the new list is in force within the refresh interval, without
 // a reload. A file that is missing or has a bad line is an error when the config
-// loads; later, the list from before stays.
+// loads; later, the list from before stays. Replace the file as a whole, by
+// renaming another: what is written slowly may be read by halves.
 type FileSource struct {
-	// The path of the file. The placeholders `{env.*}` are replaced. Required.
+	// The path of the file. The placeholders `{env.*}` and `{file.*}` are replaced.
+	// Required.
 	Path string `json:"path,omitempty"`
 
 	// How often to look whether the file has changed. Default: 5s.
@@ -114,7 +116,7 @@ func readFile(ctx context.Context, path string, tag any) (text string, newTag an
 }
 
 // quiet is how long a file must not have changed to be taken for complete.
-const quiet = 100 * time.Millisecond
+const quiet = 250 * time.Millisecond
 
 // modTag tells versions of a text by their time of change and their size.
 type modTag struct {
