@@ -139,7 +139,7 @@ func (c *compiler) judgeRegexp(re *origins.Regexp) {
 		c.insecure(func() string { return fmt.Sprintf("%s admits %q, which", named(), a.Insecure) })
 	}
 	advice := `write a regexp that ends in a domain of your own, such as https://(.+\.)?example\.com, or the exact origins`
-	if a.Meant != "" {
+	if a.Meant != "" && (a.Unproven || strings.HasPrefix(a.Witness, "http")) {
 		advice = `write https://(.+\.)?` + regexp.QuoteMeta(a.Meant) + " for that domain and those below it, or the exact origins"
 	}
 	switch {

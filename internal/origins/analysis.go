@@ -56,16 +56,13 @@ func (re *Regexp) Analyze(list *suffixes.Node) Analysis {
 // analyze also returns the domains that were found, with an origin of each.
 func (re *Regexp) analyze(list *suffixes.Node) (result Analysis, domains map[string]string) {
 	a := &analyzer{re: re, list: list, domains: make(map[string]string)}
-	// What begins with a hyphen is the end of a label, and no domain that is meant.
-	if end := trailing(re.parsed); !strings.HasPrefix(end, "-") {
-		a.Meant = list.Registrable(strings.TrimPrefix(end, "."))
-	}
+	a.Meant = meant(re.parsed, list)
 	defer func() {
 		if r := recover(); r != nil {
 			if err, ok := r.(error); !ok || !errors.Is(err, errBudget) {
 				panic(r)
 			}
-			result, domains = Analysis{Open: true, Unproven: true, Meant: a.Meant}, a.domains
+			result, domains = Analysis{Open: true, Unproven: true, Meant: a.Meant, Insecure: a.Insecure}, a.domains
 		}
 	}()
 	var err error
@@ -132,7 +129,7 @@ const (
 // opaqueHosts notes the hosts of schemes other than http, https and file.
 func (a *analyzer) opaqueHosts() {
 	others := []string{"http", "https", "file"}
-	g, nodes := build(opaqueNode{state: a.start, scheme: "-"}, func(n opaqueNode, yield func(byte, opaqueNode)) {
+	g, nodes := build(a.machine.spend, opaqueNode{state: a.start, scheme: "-"}, func(n opaqueNode, yield func(byte, opaqueNode)) {
 		step := func(c byte, where uint8, scheme string) {
 			if next := a.machine.step(n.state, c); next != 0 {
 				yield(c, opaqueNode{next, where, scheme})
@@ -183,21 +180,32 @@ func (a *analyzer) opaqueHosts() {
 	})
 }
 
-// trailing returns the literal in which a host ends that matches.
-func trailing(re *syntax.Regexp) string {
+// meant returns the registrable domain in which an expression ends, or "". What
+// follows an optional part or a class may be the end of a label only.
+func meant(re *syntax.Regexp, list *suffixes.Node) string {
+	end, whole := trailing(re)
+	domain := list.Registrable(strings.TrimPrefix(end, "."))
+	if domain == "" || domain != strings.ToLower(domain) || class[domain[0]]&(lower|digit) == 0 || domain == end && !whole {
+		return ""
+	}
+	return domain
+}
+
+// trailing returns the literal in which a host ends that matches, and whether
+// something is before it that can be other labels as well as more of its own.
+func trailing(re *syntax.Regexp) (text string, whole bool) {
 	switch re.Op {
 	case syntax.OpLiteral:
 		if re.Flags&syntax.FoldCase != 0 {
-			return strings.ToLower(string(re.Rune))
+			return strings.ToLower(string(re.Rune)), false
 		}
-		return string(re.Rune)
+		return string(re.Rune), false
 	case syntax.OpCapture:
 		return trailing(re.Sub[0])
 	case syntax.OpConcat:
-		text := ""
 		for _, sub := range slices.Backward(re.Sub) {
 			switch {
-			case sub.Op == syntax.OpEndText || sub.Op == syntax.OpEndLine || sub.Op == syntax.OpEmptyMatch:
+			case slices.Contains([]syntax.Op{syntax.OpEndText, syntax.OpEndLine, syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary}, sub.Op):
 				continue
 			case text == "" && (sub.Op == syntax.OpQuest || sub.Op == syntax.OpStar) && strings.HasPrefix(leading(sub.Sub[0]), ":"):
 				continue // a port
@@ -206,14 +214,22 @@ func trailing(re *syntax.Regexp) string {
 				text = "." + text // a dot that was not escaped
 				continue
 			}
-			text = trailing(sub) + text
-			if sub.Op != syntax.OpLiteral {
-				return text
+			more, _ := trailing(sub)
+			text = more + text
+			switch sub.Op {
+			case syntax.OpLiteral:
+			case syntax.OpStar, syntax.OpPlus:
+				return text, true
+			case syntax.OpQuest: // of labels, not of a part of one
+				before, _ := trailing(sub.Sub[0])
+				return text, strings.HasSuffix(before, ".")
+			default:
+				return text, false
 			}
 		}
-		return text
+		return text, false
 	default:
-		return ""
+		return "", false
 	}
 }
 

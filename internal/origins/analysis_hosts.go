@@ -92,18 +92,18 @@ func (h *hostAnalyzer) explore() {
 func (h *hostAnalyzer) hosts() {
 	// What is behind tells loopback hosts, which count as secure, from others.
 	type node struct {
-		state   int
-		behind  int   // how much of ".localhost" is behind
-		address uint8 // whether what is behind can begin 127.0.0.0/8: 0-3 of "127.", 4 if it does, 5 if not
+		state  int
+		behind int  // how much of ".localhost" is behind
+		named  bool // the label so far is no number, as those of addresses are
 	}
-	const local, block = ".localhost", "127."
-	g, nodes := build(node{h.start, 1, 0}, func(n node, yield func(byte, node)) {
+	const local = ".localhost"
+	g, nodes := build(h.machine.spend, node{state: h.start, behind: 1}, func(n node, yield func(byte, node)) {
 		for i := range len(labelBytes) + 1 {
 			c := byte('.')
 			if i < len(labelBytes) {
 				c = labelBytes[i]
 			}
-			next := node{state: h.machine.step(n.state, c), address: n.address}
+			next := node{state: h.machine.step(n.state, c), named: c != '.' && (n.named || class[c]&digit == 0)}
 			if next.state == 0 {
 				continue
 			}
@@ -112,20 +112,13 @@ func (h *hostAnalyzer) hosts() {
 				behind = behind[1:]
 			}
 			next.behind = len(behind)
-			switch {
-			case n.address < 4 && c == block[n.address]:
-				next.address++
-			case n.address < 4, n.address == 4 && c != '.' && class[c]&digit == 0:
-				next.address = 5
-			}
 			yield(c, next)
 		}
 	})
 	find := func(secure bool) (origin string) {
 		accepted := make([]bool, len(nodes))
 		for i, n := range nodes {
-			loopback := n.behind == len(local) || n.address == 4
-			if i > 0 && (secure || !loopback) {
+			if n.named && (secure || n.behind < len(local)) {
 				_, accepted[i] = h.machine.port(n.state, h.scheme)
 			}
 		}
@@ -146,7 +139,57 @@ func (h *hostAnalyzer) hosts() {
 		h.Insecure = find(false)
 	}
 	h.found = h.found || h.Insecure != "" || find(true) != ""
+	h.address4()
 	h.address()
+}
+
+// address4 looks for an IPv4 address that matches.
+func (h *hostAnalyzer) address4() {
+	type node struct {
+		state, part, value int // the value of the part so far, -1 before its first digit
+		loopback           bool
+	}
+	g, nodes := build(h.machine.spend, node{state: h.start, value: -1}, func(n node, yield func(byte, node)) {
+		if next := h.machine.step(n.state, '.'); n.value >= 0 && n.part < 3 && next != 0 {
+			yield('.', node{next, n.part + 1, -1, n.loopback || n.part == 0 && n.value == 127})
+		}
+		for c := byte('0'); c <= '9' && n.value != 0; c++ {
+			value := max(n.value, 0)*10 + int(c-'0')
+			if next := h.machine.step(n.state, c); next != 0 && value <= 255 {
+				yield(c, node{next, n.part, value, n.loopback})
+			}
+		}
+	})
+	accepted := make([]bool, len(nodes))
+	for i, n := range nodes {
+		if n.part == 3 && n.value >= 0 && (!n.loopback || h.scheme == "https" || h.Insecure != "") {
+			_, accepted[i] = h.machine.port(n.state, h.scheme)
+		}
+	}
+	g.list(accepted, len("255.255.255.255"), func(host string) bool {
+		port, _ := h.machine.port(h.machine.read(h.start, host), h.scheme)
+		o, ok := Parse(h.scheme + "://" + host + port)
+		if !ok || !h.re.Match(o) {
+			return true
+		}
+		h.found = true
+		if o.Insecure() && h.Insecure == "" {
+			h.Insecure = o.String()
+		}
+		return false
+	})
+	if !h.found { // only loopback
+		for i, n := range nodes {
+			accepted[i] = false
+			if n.part == 3 && n.value >= 0 {
+				_, accepted[i] = h.machine.port(n.state, h.scheme)
+			}
+		}
+		g.list(accepted, len("255.255.255.255"), func(string) bool {
+			h.found = true
+			return false
+		})
+	}
 }
 
 // address looks for an IPv6 address that matches.
@@ -155,7 +198,7 @@ func (h *hostAnalyzer) address() {
 	if bracket == 0 || h.found && (h.scheme == "https" || h.Insecure != "") {
 		return
 	}
-	g, nodes := build([2]int{bracket, 0}, func(n [2]int, yield func(byte, [2]int)) {
+	g, nodes := build(h.machine.spend, [2]int{bracket, 0}, func(n [2]int, yield func(byte, [2]int)) {
 		if n[1] > 0 {
 			return
 		}
@@ -208,6 +251,7 @@ func (h *hostAnalyzer) before(set []bool, text string) []bool {
 		return nil
 	}
 	for i := len(text) - 1; i >= 0; i-- {
+		h.machine.spend(1)
 		some := false
 		next := make([]bool, maxStates)
 		for _, state := range h.states {
@@ -250,7 +294,7 @@ func (h *hostAnalyzer) walk(node *suffixes.Node, name string, from []bool, impli
 		}
 	case node.Suffix() || implied:
 		isSuffix := func(label string) bool { return node.Child(label) != nil && node.Child(label).Suffix() }
-		if !h.register(under, name, isSuffix) {
+		if !h.register(under, node, name, isSuffix) {
 			return false
 		}
 	}
@@ -264,8 +308,9 @@ func (h *hostAnalyzer) walk(node *suffixes.Node, name string, from []bool, impli
 
 // register notes the registrable domains of a public suffix: those that have one
 // more label. under are the states from which reading a dot and the name leads to
-// a match. Labels for which skip is true make suffixes themselves.
-func (h *hostAnalyzer) register(under []bool, name string, skip func(label string) bool) bool {
+// a match. node is that of the name. Labels for which skip is true make suffixes
+// themselves.
+func (h *hostAnalyzer) register(under []bool, node *suffixes.Node, name string, skip func(label string) bool) bool {
 	if under == nil {
 		return true
 	}
@@ -274,7 +319,15 @@ func (h *hostAnalyzer) register(under []bool, name string, skip func(label strin
 		if skip(label) {
 			return true
 		}
+		h.machine.spend(len(h.states))
 		host, domain := "", label+"."+name
+		if child := node.Child(label); child != nil {
+			// Of the hosts under it, those of suffixes further down are not its.
+			if host = h.above(child, domain, h.before(under, label)); host != "" {
+				more = h.note(domain, host)
+			}
+			return more
+		}
 		for _, state := range h.states {
 			before, ok := h.labels[state]
 			if !ok || host != "" && len(before)+len(domain) >= len(host) {
@@ -290,6 +343,48 @@ func (h *hostAnalyzer) register(under []bool, name string, skip func(label strin
 	return more
 }
 
+// above returns a host that matches and is, or is under, the name of a node, but
+// under no suffix further down, or "". from are the states from which reading the
+// name leads to a match.
+func (h *hostAnalyzer) above(node *suffixes.Node, name string, from []bool) (host string) {
+	switch {
+	case from == nil:
+		return ""
+	case from[h.start]:
+		return name
+	case node.Wildcard():
+		return ""
+	}
+	under := h.before(from, ".")
+	if under == nil {
+		return ""
+	}
+	h.end(false).list(under, func(label string) bool {
+		if node.Child(label) != nil {
+			return true
+		}
+		h.machine.spend(len(h.states))
+		for _, state := range h.states {
+			if before, ok := h.labels[state]; ok && under[h.machine.read(state, label)] {
+				host = before + label + "." + name
+				break
+			}
+		}
+		return host == ""
+	})
+	if host != "" {
+		return host
+	}
+	for label, child := range node.Children() {
+		if !child.Suffix() && !child.Excepted() {
+			if host = h.above(child, label+"."+name, h.before(under, label)); host != "" {
+				return host
+			}
+		}
+	}
+	return ""
+}
+
 // registerBelow is register for all names right below that of a wildcard's node,
 // but for those that have nodes of their own.
 func (h *hostAnalyzer) registerBelow(under []bool, name string, node *suffixes.Node) bool {
@@ -297,7 +392,7 @@ func (h *hostAnalyzer) registerBelow(under []bool, name string, node *suffixes.N
 	h.end(true).list(under, func(label string) bool {
 		if node.Child(label) == nil {
 			below := h.before(h.before(under, label), ".")
-			more = h.register(below, label+"."+name, func(string) bool { return false })
+			more = h.register(below, new(suffixes.Node), label+"."+name, func(string) bool { return false })
 		}
 		return more
 	})
@@ -360,11 +455,12 @@ func (h *hostAnalyzer) end(inner bool) *endGraph {
 		return n
 	}
 	start := endNode{set: number(slices.Collect(maps.Keys(starts)))}
-	e.graph, e.nodes = build(start, func(n endNode, yield func(byte, endNode)) {
+	e.graph, e.nodes = build(h.machine.spend, start, func(n endNode, yield func(byte, endNode)) {
 		if n.length == maxLabel {
 			return
 		}
 		for i := range len(labelBytes) {
+			h.machine.spend(1 + len(e.sets[n.set])/8)
 			var set []int
 			for _, state := range e.sets[n.set] {
 				if next := h.machine.step(state, labelBytes[i]); next != 0 {

@@ -18,7 +18,18 @@ func TestAnalyze(t *testing.T) {
 		{`https://(.+\.)?example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
 		{`^https://.*\.example\.com$`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
 		{`^https://.*\bexample\.com$`, Analysis{Open: true, Witness: "https://-example.com", Meant: "example.com"}},
-		{`https://.*\.Example\.com`, Analysis{Dead: true, Meant: "Example.com"}},
+		{`https://.*\.Example\.com`, Analysis{Dead: true}},
+		{`https://.*my-?company\.com`, Analysis{Open: true, Witness: "https://mycompany.com"}},
+		{`https://[a-z]+_example\.com`, Analysis{Open: true, Witness: "https://a_example.com"}},
+		{`https://(.+\.)?mybucket\.s3\.amazonaws\.com`, Analysis{Domains: []string{"mybucket.s3.amazonaws.com"}, Meant: "mybucket.s3.amazonaws.com"}},
+		{`https://(.+\.)?b\.a\.kawasaki\.jp`, Analysis{Domains: []string{"b.a.kawasaki.jp"}, Meant: "b.a.kawasaki.jp"}},
+		{`https://(.+\.)?x\.amazonaws\.com`, Analysis{Domains: []string{"amazonaws.com"}, Meant: "amazonaws.com"}},
+		{`https://([a-z0-9]+\.)?eu\.amazonaws\.com`, Analysis{Domains: []string{"amazonaws.com"}, Meant: "amazonaws.com"}},
+		{`http://[0-9.]+`, Analysis{Insecure: "http://0.0.0.0"}},
+		{`https://[0-9.]+(:\d+)?`, Analysis{}},
+		{`https://(?:(.+\.)?example\.com|é(?:` + strings.Repeat("a", 57) + `){1000}|.*\.[a-z]+-evil\.net)`, Analysis{Open: true, Witness: "https://example.com"}},
+		{`https://([a-z]{62}\.){4}[0-9]{4}\.[a-z]{3,}`, Analysis{Open: true, Unproven: true}},
+		{`ftp://[\w.-]+:21`, Analysis{Open: true, Unproven: true}},
 		{`(?i)https://.*\.Example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
 		{`https://www.example.com`, Analysis{Open: true, Witness: "https://wwwaexample.com", Meant: "example.com"}},
 		{`https://[\w.-]+\.example\.com(:\d{2,5})?`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
@@ -72,7 +83,7 @@ func TestAnalyze(t *testing.T) {
 }
 
 // toyList has a rule of each kind in letters that are few.
-var toyList = suffixes.Parse("a\nb.a\n*.b\n!c.b\nc\nx.c")
+var toyList = suffixes.Parse("a\nb.a\n*.b\n!c.b\nc\nx.c\nx.b.c\n*.a.b.c")
 
 // tokens are what the expressions of FuzzAnalyze are made of.
 var tokens = []string{

@@ -6,7 +6,8 @@ import "container/heap"
 type graph struct {
 	edges [][]edge // by node
 	start int
-	back  [][]int // by node, where edges to it come from
+	back  [][]int         // by node, where edges to it come from
+	spend func(steps int) // takes steps off a budget
 }
 
 type edge struct {
@@ -16,10 +17,10 @@ type edge struct {
 
 // build returns the graph of all nodes that are reachable from start, which next
 // yields the edges of; and its nodes in the order of their numbers.
-func build[N comparable](start N, next func(N, func(byte, N))) (g *graph, nodes []N) {
+func build[N comparable](spend func(int), start N, next func(N, func(byte, N))) (g *graph, nodes []N) {
 	number := map[N]int{start: 0}
 	nodes = []N{start}
-	g = new(graph)
+	g = &graph{spend: spend}
 	for i := 0; i < len(nodes); i++ {
 		var edges []edge
 		next(nodes[i], func(c byte, to N) {
@@ -32,6 +33,7 @@ func build[N comparable](start N, next func(N, func(byte, N))) (g *graph, nodes 
 					panic(errBudget)
 				}
 			}
+			spend(1)
 			edges = append(edges, edge{c, n})
 		})
 		g.edges = append(g.edges, edges)
@@ -48,6 +50,7 @@ func build[N comparable](start N, next func(N, func(byte, N))) (g *graph, nodes 
 // distances returns for each node how far an accepted one is, -1 if none can be
 // reached.
 func (g *graph) distances(accepted []bool) []int {
+	g.spend(len(g.edges))
 	distance := make([]int, len(g.edges))
 	var queue []int
 	for n := range distance {
@@ -80,10 +83,7 @@ func (g *graph) list(accepted []bool, longest int, yield func(string) bool) (exh
 		return true
 	}
 	queue := &pathQueue{{node: g.start, total: distance[g.start]}}
-	for pops := 0; queue.Len() > 0; pops++ {
-		if pops > maxSteps/10 {
-			panic(errBudget)
-		}
+	for queue.Len() > 0 {
 		p := heap.Pop(queue).(path)
 		if accepted[p.node] {
 			if !yield(p.text) {
@@ -93,6 +93,7 @@ func (g *graph) list(accepted []bool, longest int, yield func(string) bool) (exh
 		for _, e := range g.edges[p.node] {
 			total := len(p.text) + 1 + distance[e.to]
 			if distance[e.to] >= 0 && total <= longest {
+				g.spend(10) // with what the string takes
 				heap.Push(queue, path{node: e.to, text: p.text + string(e.c), total: total})
 			}
 		}

@@ -11,7 +11,7 @@ import (
 // taken for open.
 const (
 	maxStates = 1_000
-	maxSteps  = 2_000_000
+	maxSteps  = 3_000_000
 )
 
 // errBudget ends an analysis that would take too long.
@@ -24,6 +24,13 @@ type machine struct {
 	states []machineState
 	index  map[string]int
 	steps  int // that may still be taken
+}
+
+// spend takes steps off the budget.
+func (m *machine) spend(steps int) {
+	if m.steps -= steps; m.steps < 0 {
+		panic(errBudget)
+	}
 }
 
 // machineState is a set of positions in the program, before assertions are
@@ -84,9 +91,7 @@ func (m *machine) follow(s *machineState, ahead rune) []uint32 {
 			continue
 		}
 		seen[pc] = true
-		if m.steps--; m.steps < 0 {
-			panic(errBudget)
-		}
+		m.spend(1)
 		switch inst := &m.prog.Inst[pc]; inst.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			stack = append(stack, inst.Out, inst.Arg)
