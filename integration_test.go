@@ -270,7 +270,12 @@ const (
 	varyAll = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 )
 
-// freePort returns localhost and a port that nobody listens on, over TCP or UDP.
+// givenPorts are those that freePort has returned: a port where nobody is to listen
+// must not become another server's.
+var givenPorts = make(map[int]bool)
+
+// freePort returns localhost and a port that nobody listens on, over TCP or UDP,
+// another one each time.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -281,8 +286,12 @@ func freePort(t *testing.T) string {
 		port := tcp.Addr().(*net.TCPAddr).Port
 		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		tcp.Close()
-		if err == nil {
-			_ = udp.Close()
+		if err != nil {
+			continue
+		}
+		_ = udp.Close()
+		if !givenPorts[port] {
+			givenPorts[port] = true
 			return fmt.Sprintf("localhost:%d", port)
 		}
 	}
