@@ -16,6 +16,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 func init() {
@@ -165,7 +167,7 @@ func (s *AskSource) AllowsOrigin(r *http.Request, origin string) (bool, error) {
 
 // hostname returns the host of an authority, in lower case and without the port.
 func hostname(authority string) string {
-	host, _ := splitPort(authority)
+	host, _ := origins.SplitPort(authority)
 	return strings.ToLower(host)
 }
 

@@ -163,6 +163,7 @@ func (c *compiler) compileSources() {
 		if !ok || match.loose == "" {
 			continue
 		}
+		c.strangers = "whatever a dynamic match lets through, and that by " + match.loose
 		switch {
 		case !c.credentials:
 			c.warn("dynamic_origins: match by %s", match.loose)

@@ -33,7 +33,7 @@ func sameOrigin(r *http.Request) bool {
 	if o.Scheme() != scheme {
 		return false
 	}
-	host, port := splitPort(authority)
+	host, port := origins.SplitPort(authority)
 	return strings.EqualFold(o.Host(), host) && effectivePort(scheme, o.Port()) == effectivePort(scheme, port)
 }
 
@@ -69,16 +69,6 @@ func lastElement(lines []string) string {
 	}
 	last := lines[len(lines)-1]
 	return strings.Trim(last[strings.LastIndexByte(last, ',')+1:], " \t")
-}
-
-// splitPort cuts an authority into host, an IPv6 address with its brackets, and
-// port, "" if there is none.
-func splitPort(authority string) (host, port string) {
-	i := strings.LastIndexByte(authority, ':')
-	if i < 0 || strings.IndexByte(authority[i:], ']') >= 0 {
-		return authority, ""
-	}
-	return authority[:i], authority[i+1:]
 }
 
 func effectivePort(scheme, port string) string {

@@ -68,7 +68,7 @@ func fault(s string) string {
 	if strings.Contains(rest, "@") {
 		return "has user information, and browsers send none"
 	}
-	host, port := splitPort(rest)
+	host, port := SplitPort(rest)
 	switch {
 	case host == "":
 		return "has no host"
@@ -143,7 +143,7 @@ func correct(s string) (string, bool) {
 		rest = rest[:i]
 	}
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	host, port := splitPort(rest)
+	host, port := SplitPort(rest)
 	if host == "*" {
 		port = "" // the host's wildcard covers it
 	}
@@ -197,8 +197,9 @@ func canonicalHost(host string) (string, error) {
 	return host, nil
 }
 
-// splitPort cuts an authority into host and port, "" if there is none.
-func splitPort(authority string) (host, port string) {
+// SplitPort cuts an authority into host, an IPv6 address with its brackets, and
+// port, "" if there is none.
+func SplitPort(authority string) (host, port string) {
 	i := strings.LastIndexByte(authority, ':')
 	if i < 0 || strings.IndexByte(authority[i:], ']') >= 0 {
 		return authority, ""
