@@ -82,6 +82,7 @@ var quotedOrigin = regexp.MustCompile(`header.*['"]origin\\?['"]`)
 //	    preflight_status      <code>
 //	    preflight_passthrough
 //	    reject_disallowed
+//	    report_only
 //	    dangerously_allow     <waivers...>
 //	}
 //
@@ -147,6 +148,8 @@ func (h *Handler) unmarshalSubdirective(name string, d *caddyfile.Dispenser) err
 		return flag(&h.PreflightPassthrough)
 	case "reject_disallowed":
 		return flag(&h.RejectDisallowed)
+	case "report_only":
+		return flag(&h.ReportOnly)
 	case "dangerously_allow":
 		return list(&h.DangerouslyAllow)
 	}
@@ -211,7 +214,7 @@ func (h *Handler) unmarshalPreflightStatus(d *caddyfile.Dispenser) error {
 var subdirectives = []string{
 	"allow_origins", "allow_origins_regexp", "dynamic", "allow_methods", "allow_headers", "expose_headers",
 	"allow_credentials", "allow_timing", "max_age", "preflight_status", "preflight_passthrough",
-	"reject_disallowed", "dangerously_allow",
+	"reject_disallowed", "report_only", "dangerously_allow",
 }
 
 // subdirectivesOfCaddy1 are the words of the plugin for Caddy 1, as ours.

@@ -125,6 +125,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		PreflightStatus:      200,
 		PreflightPassthrough: true,
 		RejectDisallowed:     true,
+		ReportOnly:           true,
 		DangerouslyAllow:     []string{"null_origin"},
 	}
 	for i := range reflect.TypeFor[Handler]().NumField() {

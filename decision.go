@@ -7,6 +7,19 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
+// kind is what a request is to CORS.
+type kind uint8
+
+const (
+	kindActual kind = iota
+	kindPreflight
+	kinds
+)
+
+func (k kind) String() string {
+	return [...]string{"actual", "preflight"}[k]
+}
+
 // result is the outcome of a decision about a request's origin.
 type result uint8
 
@@ -15,14 +28,16 @@ const (
 	resultAllowed
 	resultDenied
 	resultSameOrigin // not allowed, but no page of another origin
+	results
 )
 
 func (r result) String() string {
 	return [...]string{"none", "allowed", "denied", "same_origin"}[r]
 }
 
-// reason says why an origin is denied, or what of a preflight the browser will
-// refuse. The set is closed: a reason never contains anything of the request.
+// reason says why an origin is denied, or why the browser will take a preflight
+// for failed that is from an allowed one. The set is closed: a reason never
+// contains anything of the request.
 type reason uint8
 
 const (
@@ -35,24 +50,42 @@ const (
 	reasonSource                  // no source allows it, and one could not tell
 	reasonMethod                  // the preflight asks for a method that is not allowed
 	reasonHeaders                 // or for a request field that is not
+	reasonStatus                  // or was answered, by the next handler, with a status that is not ok
+	reasons
 )
 
 func (r reason) String() string {
-	return [...]string{"", "origin", "malformed_origin", "null_origin", "insecure_origin", "open_origin", "source_error", "method", "headers"}[r]
+	return [...]string{"", "origin", "malformed_origin", "null_origin", "insecure_origin", "open_origin", "source_error", "method", "headers", "status"}[r]
 }
 
-// decision is what a policy decides about a request's origin.
+// decision is what a policy decides about a request.
 type decision struct {
 	origin string // where allowed, as the browser sent it
+	kind   kind
 	result result
 	reason reason
 	err    error // of the sources that could not tell
 }
 
-// decide judges the origin of r. What it costs does not depend on what a
-// stranger sends: the length and the shape of an origin come before anything
-// that looks into the policy.
+// decide decides about r. What it costs does not depend on what a stranger sends.
 func (p *policy) decide(r *http.Request) decision {
+	d := p.judge(r)
+	switch {
+	case d.result == resultNone:
+	case isPreflight(r):
+		d.kind = kindPreflight
+		if d.result == resultAllowed {
+			d.reason = p.refusal(r)
+		}
+	case d.result == resultDenied && sameOrigin(r):
+		return decision{result: resultSameOrigin}
+	}
+	return d
+}
+
+// judge judges the origin of r. The length and the shape of an origin come
+// before anything that looks into the policy.
+func (p *policy) judge(r *http.Request) decision {
 	lines := r.Header[fetch.Origin]
 	switch {
 	case len(lines) == 0:
@@ -83,12 +116,12 @@ func (p *policy) decide(r *http.Request) decision {
 	case p.overrulesInsecure && o.Insecure():
 		return decision{result: resultDenied, reason: reasonInsecure}
 	}
-	return p.decideBySources(r, o)
+	return p.judgeBySources(r, o)
 }
 
-// decideBySources judges o, the origin of r, which nothing but a source can
+// judgeBySources judges o, the origin of r, which nothing but a source can
 // allow.
-func (p *policy) decideBySources(r *http.Request, o origins.Origin) decision {
+func (p *policy) judgeBySources(r *http.Request, o origins.Origin) decision {
 	allowed, open, err := p.origins.sourcesAllow(r, o, p.overrulesOpen)
 	switch {
 	case allowed:

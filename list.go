@@ -65,6 +65,7 @@ type originList struct {
 	failures int           // in a row
 	failure  string        // what was logged last
 	logged   time.Time     // and when
+	log      refreshLog
 }
 
 // listVersion is a list as it was read. It is immutable.
@@ -265,10 +266,12 @@ func (l *originList) report(reader *listReader, err error) {
 			reader.logger.Info("origins are refreshed again", zap.String("source", reader.name))
 		}
 		l.failures, l.failure = 0, ""
+		l.log.success()
 		return
 	}
 	l.failures++
 	failure := describe(reader, err).Error()
+	l.log.fail(failure)
 	if failure == l.failure && time.Since(l.logged) < reader.refresh {
 		return
 	}
@@ -278,6 +281,20 @@ func (l *originList) report(reader *listReader, err error) {
 		known, message = v.Len(), "origins could not be read, those from before remain"
 	}
 	reader.logger.Error(message, zap.String("source", reader.name), zap.Int("origins", known), zap.String("error", failure))
+}
+
+// status returns what operators are told of the list, if it is in use.
+func (l *originList) status() (status sourceStatus, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.readers) == 0 {
+		return status, false
+	}
+	size := 0
+	if v := l.current.Load(); v != nil {
+		size = v.Len()
+	}
+	return l.log.status(l.readers[len(l.readers)-1].name, size), true
 }
 
 // describe names the source in an error, and takes out of it what must not be

@@ -141,7 +141,7 @@ func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
 		_, ok := origins.Parse(lines[0])
 		return ok || lines[0] == origins.Null, nil
 	}
-	d := m.policy.decide(r)
+	d := m.policy.judge(r)
 	if d.err != nil {
 		if entry := m.logger.Check(zapcore.DebugLevel, "origin does not match"); entry != nil {
 			entry.Write(zap.String("reason", d.reason.String()), zap.Error(d.err))

@@ -16,9 +16,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
-	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 func init() {
@@ -111,6 +108,12 @@ type Handler struct {
 	// a payment. Default: false.
 	RejectDisallowed bool `json:"reject_disallowed,omitempty"`
 
+	// Whether to decide, log and count only, and to change nothing: preflights
+	// reach the next handler, and the CORS fields that an upstream sends stay. What
+	// a response allows is compared with what the policy would, and what differs is
+	// logged. Default: false.
+	ReportOnly bool `json:"report_only,omitempty"`
+
 	// Risks to accept, which make the config fail to load otherwise:
 	// `insecure_origins` (http origins with credentials), `null_origin` (the
 	// origin `null`, without credentials), `open_origins` (with credentials,
@@ -121,7 +124,9 @@ type Handler struct {
 	sources  []OriginSource
 	policy   *policy
 	problems []string
+	counters *counters
 	logger   *zap.Logger
+	debug    bool // whether decisions are logged
 }
 
 // CaddyModule returns the Caddy module information.
@@ -135,11 +140,15 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, loads the sources, and compiles the policy.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.debug = h.logger.Core().Enabled(zapcore.DebugLevel)
 	if h.PreflightStatus == 0 {
 		h.PreflightStatus = http.StatusNoContent
 	}
 	var err error
 	if h.sources, err = loadSources(ctx, h, "DynamicOriginsRaw", h.DynamicOriginsRaw); err != nil {
+		return err
+	}
+	if h.counters, err = newCounters(ctx, h.ReportOnly); err != nil {
 		return err
 	}
 	var warnings []string
@@ -164,19 +173,21 @@ func (h *Handler) Validate() error {
 // ServeHTTP answers a preflight, or passes the request on and sees to the CORS
 // fields of its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if decided(w) {
+	if decided(w, h.ReportOnly) {
 		return next.ServeHTTP(w, r)
 	}
 	d := h.policy.decide(r)
-	if d.result != resultNone && isPreflight(r) {
-		h.log("preflight", r, d)
-		return h.servePreflight(w, r, next, d)
+	setVars(r, d)
+	switch {
+	case h.ReportOnly:
+		return h.report(w, r, next, d)
+	case d.kind == kindPreflight && h.PreflightPassthrough:
+		return h.passPreflight(w, r, next, d)
 	}
-	if d.result != resultNone {
-		if d.result == resultDenied && sameOrigin(r) {
-			d.result = resultSameOrigin
-		}
-		h.log("actual", r, d)
+	h.record(r, d)
+	if d.kind == kindPreflight {
+		h.answerPreflight(w, r, d)
+		return nil
 	}
 	rw := newResponseWriter(w, h.policy.answer(r, d.result), d.origin)
 	defer rw.commit()
@@ -190,25 +201,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // served there is the answer to a refusal, and cannot be refused again.
 func isErrorRoute(r *http.Request) bool {
 	return r.Context().Value(caddyhttp.ErrorCtxKey) != nil
-}
-
-// log logs a decision. What a stranger can put into the log is bounded.
-func (h *Handler) log(kind string, r *http.Request, d decision) {
-	entry := h.logger.Check(zapcore.DebugLevel, "cors")
-	if entry == nil {
-		return
-	}
-	origin := strings.Join(r.Header[fetch.Origin], ", ")
-	if kind == "preflight" && d.result == resultAllowed {
-		d.reason = h.policy.refusal(r)
-	}
-	entry.Write(
-		zap.String("origin", origin[:min(len(origin), origins.MaxLen)]),
-		zap.String("kind", kind),
-		zap.String("result", d.result.String()),
-		zap.String("reason", d.reason.String()),
-		zap.Error(d.err),
-	)
 }
 
 // Interface guards

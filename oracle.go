@@ -47,6 +47,7 @@ type oracle struct {
 	unknown   int       // flights of questions without a yes from before
 	complaint time.Time // when a failure was logged last
 	failures  int       // since then
+	log       refreshLog
 }
 
 // flight is a question that is being asked, for all who wait for its answer.
@@ -187,6 +188,9 @@ func (o *oracle) fly(a *asker, q question, f *flight) {
 		size = max(size, b.CacheSize)
 	}
 	now := time.Now()
+	if f.err == nil {
+		o.log.success()
+	}
 	switch {
 	case f.err != nil && a.ctx.Err() != nil:
 		f.orphaned = true
@@ -206,9 +210,20 @@ func (o *oracle) fly(a *asker, q question, f *flight) {
 	}
 }
 
+// status returns what operators are told of the oracle, if it is in use.
+func (o *oracle) status() (status sourceStatus, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.askers) == 0 {
+		return status, false
+	}
+	return o.log.status(o.askers[len(o.askers)-1].name, o.yes.recent.Len()), true
+}
+
 // complain logs a failure, but not each: there may be one a request.
 func (o *oracle) complain(a *asker, err error) {
 	o.failures++
+	o.log.fail(err.Error())
 	if now := time.Now(); now.Sub(o.complaint) >= complaintInterval {
 		a.logger.Error("no answer about an origin, which is not allowed unless an older answer is good for it",
 			zap.String("source", a.name), zap.Error(err), zap.Int("failures", o.failures))

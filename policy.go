@@ -37,7 +37,7 @@ type policy struct {
 
 // answers are what is said on responses to requests that are no preflights, by
 // the result of the decision.
-type answers [resultSameOrigin + 1]*answer
+type answers [results]*answer
 
 // answer returns what is said on the response to r, which is not a preflight.
 func (p *policy) answer(r *http.Request, result result) *answer {

@@ -23,21 +23,20 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && len(r.Header[fetch.RequestMethod]) > 0
 }
 
-// servePreflight answers a preflight, or hands over the answer's fields to the
-// response of the next handler.
-func (h *Handler) servePreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) error {
-	p := h.policy
-	a := p.preflightDenied
-	if d.result == resultAllowed {
-		if a = p.preflightAllowed; p.echoes() {
-			a = p.echo(r)
-		}
+// preflightAnswer returns what is said in the answer to r, a preflight.
+func (p *policy) preflightAnswer(r *http.Request, d decision) *answer {
+	switch {
+	case d.result != resultAllowed:
+		return p.preflightDenied
+	case p.echoes():
+		return p.echo(r)
 	}
-	if h.PreflightPassthrough {
-		rw := newResponseWriter(w, a, d.origin)
-		defer rw.commit()
-		return next.ServeHTTP(rw, r)
-	}
+	return p.preflightAllowed
+}
+
+// answerPreflight answers a preflight.
+func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d decision) {
+	a := h.policy.preflightAnswer(r, d)
 	values := make([]string, a.size)
 	values[0] = d.origin
 	a.apply(w.Header(), values)
@@ -46,7 +45,28 @@ func (h *Handler) servePreflight(w http.ResponseWriter, r *http.Request, next ca
 		status = h.PreflightStatus
 	}
 	w.WriteHeader(status)
-	return nil
+}
+
+// passPreflight has the next handler answer a preflight, and hands the answer's
+// fields over to its response.
+func (h *Handler) passPreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) (err error) {
+	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	rw := newResponseWriter(sw, h.policy.preflightAnswer(r, d), d.origin)
+	defer func() {
+		rw.commit()
+		if d.reason == reasonNone && !isOK(sw.result(err)) {
+			d.reason = reasonStatus
+			setVars(r, d)
+		}
+		h.record(r, d)
+	}()
+	return next.ServeHTTP(rw, r)
+}
+
+// isOK reports whether status is an ok status
+// (https://fetch.spec.whatwg.org/#ok-status).
+func isOK(status int) bool {
+	return status >= 200 && status <= 299
 }
 
 // refusal returns what the browser will find missing in the answer to r, a

@@ -2,6 +2,7 @@ package caddycors
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -66,7 +67,7 @@ func (w *responseWriter) commit() {
 // WriteHeader commits on a final status. 1xx are not final, and what they carry
 // is not the response's; but 101 is, as nothing follows it.
 func (w *responseWriter) WriteHeader(status int) {
-	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+	if isFinal(status) {
 		w.commit()
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -99,13 +100,53 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
+// statusWriter notes the status of a response.
+type statusWriter struct {
+	caddyhttp.ResponseWriterWrapper
+
+	status int // 0 until it is written by its name
+}
+
+// WriteHeader notes the final status, the first of them.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && isFinal(status) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// result returns the status, given the error that the next handler has returned:
+// if it has written nothing, an error route or the server does.
+func (w *statusWriter) result(err error) int {
+	var handlerErr caddyhttp.HandlerError
+	switch {
+	case w.status != 0:
+		return w.status
+	case err == nil:
+		return http.StatusOK
+	case errors.As(err, &handlerErr) && handlerErr.StatusCode != 0:
+		return handlerErr.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// isFinal reports whether no other status follows.
+func isFinal(status int) bool {
+	return status >= http.StatusOK || status == http.StatusSwitchingProtocols
+}
+
 // decided reports whether a cors handler further out has taken the decision on
-// the response that w writes.
-func decided(w http.ResponseWriter) bool {
+// the response that w writes, or, to one that is reportOnly too, reports on it.
+func decided(w http.ResponseWriter, reportOnly bool) bool {
 	for {
 		switch t := w.(type) {
 		case *responseWriter:
 			return true
+		case *statusWriter:
+			if reportOnly {
+				return true
+			}
+			w = t.ResponseWriter
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = t.Unwrap()
 		default:

@@ -54,6 +54,9 @@ func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMess
 	if err != nil {
 		return nil, fmt.Errorf("loading origin sources: %w", err)
 	}
+	if err := exposeSources(ctx); err != nil {
+		return nil, err
+	}
 	var sources []OriginSource
 	for _, m := range loaded.([]any) {
 		source, ok := m.(OriginSource)

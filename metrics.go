@@ -1,0 +1,140 @@
+package caddycors
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// metricsPrefix is what the names of all metrics begin with.
+const metricsPrefix = "caddy_http_cors_"
+
+// outcomes are the combinations that decisions come to. A counter of each is
+// exposed from the start, so that the first of a kind is an increase.
+var outcomes = func() (list []decision) {
+	for _, kind := range []kind{kindActual, kindPreflight} {
+		list = append(list, decision{kind: kind, result: resultAllowed})
+		for reason := reasonOrigin; reason <= reasonSource; reason++ {
+			list = append(list, decision{kind: kind, result: resultDenied, reason: reason})
+		}
+	}
+	for reason := reasonMethod; reason <= reasonStatus; reason++ {
+		list = append(list, decision{kind: kindPreflight, result: resultAllowed, reason: reason})
+	}
+	return append(list,
+		decision{kind: kindActual, result: resultNone},
+		decision{kind: kindActual, result: resultSameOrigin})
+}()
+
+// counters are those of one handler, resolved once: they cost a request what it
+// takes to add one. No label is anything of a request.
+type counters struct {
+	requests   [kinds][results][reasons]prometheus.Counter
+	reportOnly [kinds][agreements]prometheus.Counter
+}
+
+// count counts a decision.
+func (c *counters) count(d decision) {
+	if counter := c.requests[d.kind][d.result][d.reason]; counter != nil {
+		counter.Inc()
+	}
+}
+
+// newCounters registers the metrics of a configuration, unless another handler of
+// it has done so, and resolves the counters of the server that the handler is
+// provisioned in.
+func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
+	c := new(counters)
+	registry := ctx.GetMetricsRegistry()
+	if registry == nil { // a context that is made by hand
+		return c, nil
+	}
+	server := "UNKNOWN" // as in Caddy's own metrics
+	if s, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && s.Name() != "" {
+		server = s.Name()
+	}
+	requests, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: metricsPrefix + "requests_total",
+		Help: "Counter of requests by what CORS has made of them.",
+	}, []string{"server", "kind", "result", "reason"}))
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range outcomes {
+		c.requests[d.kind][d.result][d.reason] = requests.WithLabelValues(server, d.kind.String(), d.result.String(), d.reason.String())
+	}
+	if reportOnly {
+		compared, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: metricsPrefix + "report_only_total",
+			Help: "Counter of CORS requests under report_only, by whether the response allowed what the policy does.",
+		}, []string{"server", "kind", "upstream"}))
+		if err != nil {
+			return nil, err
+		}
+		for _, kind := range []kind{kindActual, kindPreflight} {
+			for a := range agreements {
+				c.reportOnly[kind][a] = compared.WithLabelValues(server, kind.String(), a.String())
+			}
+		}
+	}
+	return c, nil
+}
+
+// register registers a collector, or returns the one that is registered already:
+// many modules of a configuration share its registry.
+func register[C prometheus.Collector](registry *prometheus.Registry, collector C) (C, error) {
+	err := registry.Register(collector)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if existing, ok := already.ExistingCollector.(C); ok {
+			return existing, nil
+		}
+	}
+	return collector, err
+}
+
+// exposeSources registers the metrics of sources.
+func exposeSources(ctx caddy.Context) error {
+	registry := ctx.GetMetricsRegistry()
+	if registry == nil {
+		return nil
+	}
+	_, err := register(registry, sourceCollector{})
+	return err
+}
+
+// sourceCollector collects from all live sources. They outlive configurations,
+// and so does what they count.
+type sourceCollector struct{}
+
+var (
+	sourceOrigins = prometheus.NewDesc(metricsPrefix+"source_origins",
+		"How many origins and patterns a source lists, or how many it has said yes to and remembers.", []string{"source"}, nil)
+	sourceErrors = prometheus.NewDesc(metricsPrefix+"source_refresh_errors_total",
+		"Counter of refreshes of a source, or of questions to it, that have failed.", []string{"source"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (sourceCollector) Describe(descs chan<- *prometheus.Desc) {
+	descs <- sourceOrigins
+	descs <- sourceErrors
+}
+
+// Collect implements prometheus.Collector. Sources of one name make one series.
+func (sourceCollector) Collect(metrics chan<- prometheus.Metric) {
+	type sums struct{ origins, errors float64 }
+	total := make(map[string]sums)
+	for _, s := range liveSources() {
+		name := strings.ToValidUTF8(s.Source, "\uFFFD") // or the whole of the metrics would fail
+		t := total[name]
+		total[name] = sums{t.origins + float64(s.Origins), t.errors + float64(s.RefreshErrors)}
+	}
+	for name, t := range total {
+		metrics <- prometheus.MustNewConstMetric(sourceOrigins, prometheus.GaugeValue, t.origins, name)
+		metrics <- prometheus.MustNewConstMetric(sourceErrors, prometheus.CounterValue, t.errors, name)
+	}
+}
