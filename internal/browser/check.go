@@ -1,0 +1,205 @@
+package browser
+
+import (
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+)
+
+// Response is what CORS looks at of a response.
+type Response struct {
+	Status int
+	Header http.Header
+}
+
+// NeedsPreflight reports whether the request is preceded by a preflight, if the
+// browser has none in its cache (https://fetch.spec.whatwg.org/#main-fetch).
+func (r *Request) NeedsPreflight() bool {
+	return r.IsCORS() && (r.UsePreflight || !fetch.IsSafelistedMethod(r.Method) || len(r.UnsafeHeaders()) > 0)
+}
+
+// Preflight returns the fields of the preflight, whose method is OPTIONS
+// (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+func (r *Request) Preflight() http.Header {
+	h := http.Header{
+		"Accept":            {"*/*"},
+		fetch.Origin:        {r.SentOrigin()},
+		fetch.RequestMethod: {r.Method},
+	}
+	if names := r.UnsafeHeaders(); len(names) > 0 {
+		h[fetch.RequestHeaders] = []string{strings.Join(names, ",")}
+	}
+	return h
+}
+
+// CheckPreflight checks the response to the preflight
+// (https://fetch.spec.whatwg.org/#cors-preflight-fetch). It returns nil if the
+// request may be sent. Where several checks fail it returns the failure that
+// Chromium names.
+func (r *Request) CheckPreflight(res Response) *Failure {
+	if isRedirect(res) {
+		return &Failure{Code: PreflightRedirect, Preflight: true, Value: res.Header.Get("Location")}
+	}
+	if f := r.corsCheck(res); f != nil {
+		f.Preflight = true
+		return f
+	}
+	if res.Status < 200 || res.Status > 299 {
+		return &Failure{Code: PreflightStatus, Preflight: true, Value: strconv.Itoa(res.Status)}
+	}
+	methods, ok := list(res.Header, fetch.AllowMethods)
+	if !ok {
+		return &Failure{Code: MalformedAllowMethods, Preflight: true, Value: combined(res.Header, fetch.AllowMethods)}
+	}
+	names, ok := list(res.Header, fetch.AllowHeaders)
+	if !ok {
+		return &Failure{Code: MalformedAllowHeaders, Preflight: true, Value: combined(res.Header, fetch.AllowHeaders)}
+	}
+	if methods == nil && r.UsePreflight {
+		methods = []string{r.Method}
+	}
+	anyMethod := !r.Credentials && slices.Contains(methods, "*")
+	if !slices.Contains(methods, r.Method) && !fetch.IsSafelistedMethod(r.Method) && !anyMethod {
+		return &Failure{Code: MethodNotAllowed, Preflight: true, Value: r.Method}
+	}
+	anyName := !r.Credentials && slices.Contains(names, "*")
+	for _, name := range r.UnsafeHeaders() {
+		// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+		if !containsFold(names, name) && (!anyName || name == "authorization") {
+			return &Failure{Code: HeaderNotAllowed, Preflight: true, Value: name}
+		}
+	}
+	return nil
+}
+
+// CheckResponse checks a response to the request itself, redirects included, and
+// returns nil if it may be followed or shared with the page, whatever its status
+// (https://fetch.spec.whatwg.org/#concept-http-fetch).
+func (r *Request) CheckResponse(res Response) *Failure {
+	if !r.IsCORS() {
+		return nil
+	}
+	return r.corsCheck(res)
+}
+
+// https://fetch.spec.whatwg.org/#concept-cors-check
+func (r *Request) corsCheck(res Response) *Failure {
+	origin, ok := get(res.Header, fetch.AllowOrigin)
+	switch {
+	case !ok:
+		return &Failure{Code: MissingAllowOrigin}
+	case origin == "*" && !r.Credentials:
+		return nil
+	case origin == "*":
+		return &Failure{Code: WildcardWithCredentials, Value: origin}
+	case origin != r.SentOrigin():
+		return &Failure{Code: explainOrigin(origin), Value: origin}
+	case !r.Credentials:
+		return nil
+	}
+	if credentials := combined(res.Header, fetch.AllowCredentials); credentials != "true" {
+		return &Failure{Code: InvalidAllowCredentials, Value: credentials}
+	}
+	return nil
+}
+
+// explainOrigin says what Chromium says is wrong with an Access-Control-Allow-Origin
+// that is not the origin of the request.
+func explainOrigin(value string) Code {
+	if strings.ContainsAny(value, " ,") {
+		return MultipleAllowOrigin
+	}
+	if value == "null" {
+		return AllowOriginMismatch
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme == "" || u.Host == "" && defaultPorts[u.Scheme] != "" {
+		return InvalidAllowOrigin
+	}
+	return AllowOriginMismatch
+}
+
+// MaxAge returns for how long the preflight's answer may be kept; browsers have
+// limits of their own. Without the field, or if it is no number, that is 5 seconds
+// (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+func MaxAge(res Response) time.Duration {
+	value, _ := get(res.Header, fetch.MaxAge)
+	if value == "" || !isDigits(value) {
+		return 5 * time.Second
+	}
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || seconds > math.MaxInt64/int64(time.Second) {
+		return math.MaxInt64
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// Readable returns the names of the response's fields that the page may read, in
+// lower case and sorted (https://fetch.spec.whatwg.org/#concept-filtered-response-cors).
+func (r *Request) Readable(res Response) []string {
+	exposed, _ := list(res.Header, fetch.ExposeHeaders)
+	all := !r.IsCORS() || !r.Credentials && slices.Contains(exposed, "*")
+	var names []string
+	for name := range res.Header {
+		lower := strings.ToLower(name)
+		if !fetch.IsForbiddenResponseField(name) && (all || safelistedResponse[lower] || containsFold(exposed, name)) {
+			names = append(names, lower)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+var safelistedResponse = map[string]bool{
+	"cache-control": true, "content-language": true, "content-length": true, "content-type": true,
+	"expires": true, "last-modified": true, "pragma": true,
+}
+
+// get returns the values of a field, combined, and whether there is one
+// (https://fetch.spec.whatwg.org/#concept-header-list-get).
+func get(h http.Header, name string) (value string, ok bool) {
+	values := h.Values(name)
+	trimmed := make([]string, len(values))
+	for i, v := range values {
+		trimmed[i] = normalizeValue(v)
+	}
+	return strings.Join(trimmed, ", "), len(values) > 0
+}
+
+func combined(h http.Header, name string) string {
+	value, _ := get(h, name)
+	return value
+}
+
+// list returns the elements of a list of tokens: nil if there is no such field.
+// It reports whether the field is well-formed
+// (https://fetch.spec.whatwg.org/#extract-header-list-values).
+func list(h http.Header, name string) (elements []string, ok bool) {
+	value, found := get(h, name)
+	if !found {
+		return nil, true
+	}
+	elements = []string{}
+	for element := range strings.SplitSeq(value, ",") {
+		// Recipients ignore empty elements (RFC 9110, section 5.6.1.2).
+		if element = strings.Trim(element, " \t"); element == "" {
+			continue
+		}
+		if !fetch.IsToken(element) {
+			return nil, false
+		}
+		elements = append(elements, element)
+	}
+	return elements, true
+}
+
+func containsFold(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+}

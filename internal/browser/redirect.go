@@ -1,0 +1,68 @@
+package browser
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxRedirects: https://fetch.spec.whatwg.org/#http-redirect-fetch
+const maxRedirects = 20
+
+// isRedirect reports whether a response sends the browser elsewhere
+// (https://fetch.spec.whatwg.org/#redirect-status).
+func isRedirect(res Response) bool {
+	switch res.Status {
+	case 301, 302, 303, 307, 308:
+		return len(res.Header.Values("Location")) > 0
+	}
+	return false
+}
+
+// Redirect returns the request that follows a response, or nil if it is no
+// redirect, or a failure if it must not be followed
+// (https://fetch.spec.whatwg.org/#http-redirect-fetch). It does not check the
+// response: that is for CheckResponse, first.
+func (r *Request) Redirect(res Response) (*Request, *Failure) {
+	if !isRedirect(res) {
+		return nil, nil
+	}
+	location := combined(res.Header, "Location")
+	ref, err := url.Parse(location)
+	if err != nil {
+		return nil, &Failure{Code: InvalidRedirect, Value: location}
+	}
+	target := canonical(r.URL().ResolveReference(ref))
+	switch {
+	case defaultPorts[target.Scheme] == "" || target.Host == "":
+		return nil, &Failure{Code: InvalidRedirect, Value: location}
+	case len(r.urls) > maxRedirects:
+		return nil, &Failure{Code: TooManyRedirects, Value: location}
+	}
+	next := *r
+	next.urls = append(slices.Clip(r.urls), target)
+	next.Header = r.Header.Clone()
+	if target.User != nil && (r.IsCORS() || originOf(target) != r.Origin) {
+		return nil, &Failure{Code: RedirectCredentials, Value: target.String()}
+	}
+	post := (res.Status == 301 || res.Status == 302) && r.Method == http.MethodPost
+	if post || res.Status == 303 && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		next.Method = http.MethodGet
+		// https://fetch.spec.whatwg.org/#request-body-header-name
+		next.remove("content-encoding", "content-language", "content-location", "content-type")
+	}
+	if originOf(r.URL()) != originOf(target) {
+		// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+		next.remove("authorization")
+	}
+	return &next, nil
+}
+
+func (r *Request) remove(names ...string) {
+	for name := range r.Header {
+		if slices.Contains(names, strings.ToLower(name)) {
+			delete(r.Header, name)
+		}
+	}
+}
