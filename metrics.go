@@ -44,6 +44,13 @@ func (c *counters) count(d decision) {
 	}
 }
 
+// countReport counts a comparison.
+func (c *counters) countReport(k kind, upstream agreement) {
+	if counter := c.reportOnly[k][upstream]; counter != nil {
+		counter.Inc()
+	}
+}
+
 // newCounters registers the metrics of a configuration, unless another handler of
 // it has done so, and resolves the counters of the server that the handler is
 // provisioned in.

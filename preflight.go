@@ -40,11 +40,15 @@ func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d deci
 	values := make([]string, a.size)
 	values[0] = d.origin
 	a.apply(w.Header(), values)
-	status := http.StatusForbidden
+	w.WriteHeader(h.preflightStatus(d))
+}
+
+// preflightStatus returns the status of the answer to a preflight.
+func (h *Handler) preflightStatus(d decision) int {
 	if d.result == resultAllowed {
-		status = h.PreflightStatus
+		return h.PreflightStatus
 	}
-	w.WriteHeader(status)
+	return http.StatusForbidden
 }
 
 // passPreflight has the next handler answer a preflight, and hands the answer's

@@ -70,6 +70,15 @@ var recipes = map[string]struct {
 				"Access-Control-Allow-Headers: Content-Type, X-CSRF-Token", "Access-Control-Max-Age: 7200", varyAll),
 		},
 	}},
+	"Seeing what happens": {host: "api.example.com", exchanges: []exchange{
+		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
+	}},
+	"Report only": {host: "api.example.com", exchanges: []exchange{
+		{name: "allowed", header: fields("Origin: https://app.example.com"), want: proxied},
+		{name: "denied", header: fields("Origin: https://evil.example"), want: proxied},
+		{name: "preflight", method: "OPTIONS", header: preflight("https://app.example.com", "PUT"), want: proxied},
+	}},
 	"A single-page app and its API, with cookies": {host: "api.example.com", exchanges: []exchange{
 		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{
@@ -379,13 +388,15 @@ func TestReadmeSyntax(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, options, _ := strings.Cut(string(readme), "\n## Options\n")
+	options, _, _ = strings.Cut(options, "\n## ")
 	source, err := os.ReadFile("caddyfile.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for where, list := range map[string][]string{
 		"README's syntax": names(syntax, `(?m)^\t(\w+)`),
-		"README's table":  names(string(readme), "(?m)^\\| `(dynamic|[a-z]+_\\w+)` \\|"),
+		"README's table":  names(options, "(?m)^\\| `(dynamic|[a-z]+_\\w+)` \\|"),
 		"doc comment":     names(string(source), `(?m)^//\t    (\w+)`),
 	} {
 		if !slices.Equal(list, subdirectives) {

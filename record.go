@@ -54,13 +54,13 @@ func setVars(r *http.Request, d decision) {
 func (h *Handler) record(r *http.Request, d decision, more ...zap.Field) {
 	h.counters.count(d)
 	if h.debug && d.result != resultNone {
-		h.log(zapcore.DebugLevel, r, d, more...)
+		h.log(zapcore.DebugLevel, "cors", r, d, more...)
 	}
 }
 
 // log logs a decision. What a stranger can put into the log is bounded.
-func (h *Handler) log(level zapcore.Level, r *http.Request, d decision, more ...zap.Field) {
-	entry := h.logger.Check(level, "cors")
+func (h *Handler) log(level zapcore.Level, message string, r *http.Request, d decision, more ...zap.Field) {
+	entry := h.logger.Check(level, message)
 	if entry == nil {
 		return
 	}

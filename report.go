@@ -1,11 +1,18 @@
 package caddycors
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
 // agreement is whether a response allows what the policy would.
@@ -14,7 +21,7 @@ type agreement uint8
 const (
 	agreementSame agreement = iota
 	agreementDifferent
-	agreementUnknown // there is no response of the next handler
+	agreementUnknown // there is no response of the next handler, or no browser sends such a request
 	agreements
 )
 
@@ -26,7 +33,107 @@ func (a agreement) String() string {
 // with what the response allows. It changes nothing.
 func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) error {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	if d.result == resultNone || d.result == resultSameOrigin {
+		h.record(r, d)
+		return next.ServeHTTP(sw, r)
+	}
+	upstream, differences := agreementUnknown, []string(nil)
+	defer func() { // also if next panics
+		h.counters.countReport(d.kind, upstream)
+		h.record(r, d, zap.Stringer("upstream", upstream))
+		if upstream == agreementDifferent {
+			h.log(zapcore.InfoLevel, "the response allows something else than the policy of cors", r, d, zap.Strings("differences", differences))
+		}
+	}()
 	err := next.ServeHTTP(sw, r)
-	h.record(r, d, zap.Bool("report_only", true))
+	if err == nil || sw.status != 0 {
+		upstream, differences = h.compare(r, d, browser.Response{Status: sw.result(err), Header: w.Header()})
+	}
 	return err
+}
+
+// compare compares what a response lets a page do with what it would if the policy
+// were enforced, with credentials and without, as the response to r does not
+// depend on which of them the page has used.
+func (h *Handler) compare(r *http.Request, d decision, theirs browser.Response) (agreement, []string) {
+	ours := h.enforced(r, d, theirs)
+	var differences []string
+	for _, credentials := range []bool{false, true} {
+		request, err := pageRequest(r, d.kind, credentials)
+		if err != nil {
+			return agreementUnknown, nil
+		}
+		check := request.CheckResponse
+		if d.kind == kindPreflight {
+			check = request.CheckPreflight
+		}
+		mode := map[bool]string{false: "without credentials", true: "with credentials"}[credentials]
+		switch mine, yours := check(ours), check(theirs); {
+		case mine == nil && yours != nil:
+			differences = append(differences, fmt.Sprintf("%s, the policy allows it, but the response does not: %s", mode, yours.Code))
+		case mine != nil && yours == nil:
+			differences = append(differences, fmt.Sprintf("%s, the response allows it, but the policy does not: %s", mode, mine.Code))
+		case mine == nil && d.kind == kindActual:
+			differences = append(differences, compareNames(mode, request.Readable(ours), request.Readable(theirs))...)
+		}
+	}
+	if len(differences) > 0 {
+		return agreementDifferent, differences
+	}
+	return agreementSame, nil
+}
+
+// enforced returns what a response would say if the policy were enforced.
+func (h *Handler) enforced(r *http.Request, d decision, theirs browser.Response) browser.Response {
+	a, status := h.policy.answer(r, d.result), theirs.Status
+	if d.kind == kindPreflight {
+		a = h.policy.preflightAnswer(r, d)
+		if !h.PreflightPassthrough {
+			status = h.preflightStatus(d)
+		}
+	}
+	header := theirs.Header.Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
+	a.apply(header, []string{d.origin})
+	return browser.Response{Status: status, Header: header}
+}
+
+// pageRequest returns the request of a page that r is, or, if r is a preflight,
+// that it is for.
+func pageRequest(r *http.Request, kind kind, credentials bool) (*browser.Request, error) {
+	method, header := r.Method, http.Header(nil)
+	if kind == kindPreflight {
+		method, header = r.Header.Get(fetch.RequestMethod), make(http.Header)
+		for name := range requestedFields(r.Header[fetch.RequestHeaders]) {
+			header[name] = []string{unsafeValue}
+		}
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return browser.NewRequest(method, scheme+"://"+r.Host, r.Header.Get(fetch.Origin), header, credentials)
+}
+
+// unsafeValue is longer than the value of any field that needs no permission
+// (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
+var unsafeValue = strings.Repeat("x", 129)
+
+// compareNames says which fields only one of two responses exposes, those of CORS
+// itself left aside.
+func compareNames(mode string, ours, theirs []string) (differences []string) {
+	for _, side := range []struct {
+		who             string
+		exposes, others []string
+	}{{"the policy", ours, theirs}, {"the response", theirs, ours}} {
+		only := slices.DeleteFunc(slices.Clone(side.exposes), func(name string) bool {
+			return slices.Contains(side.others, name) || isResponseField(name)
+		})
+		if len(only) > 0 {
+			differences = append(differences, fmt.Sprintf("%s, only %s exposes %s", mode, side.who, strings.Join(only, ", ")))
+		}
+	}
+	return differences
 }

@@ -1,0 +1,247 @@
+package caddycors
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// observe has the handler log to what it returns.
+func observe(h *Handler) *observer.ObservedLogs {
+	core, logs := observer.New(zapcore.DebugLevel)
+	h.logger, h.debug = zap.New(core), true
+	return logs
+}
+
+// TestReportOnly checks that a response is what it is without the module, and
+// what is said about it.
+func TestReportOnly(t *testing.T) {
+	const policy = `cors https://a.example {
+		allow_methods PUT
+		allow_headers X-Token
+		expose_headers X-Total
+		allow_credentials
+		reject_disallowed
+		report_only
+	}`
+	upstreamError := errors.New("dead")
+	tests := []struct {
+		name        string
+		directive   string // policy if empty
+		method      string
+		header      http.Header
+		status      int // of the upstream
+		upstream    http.Header
+		err         error
+		log         string // kind, result, reason, upstream
+		differences []string
+	}{
+		{name: "no origin", upstream: fields("Access-Control-Allow-Origin: *")},
+		{
+			name: "the same", header: fields("Origin: https://a.example"),
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "X-Total: 3", "Access-Control-Expose-Headers: X-Total"),
+			log:      "actual allowed - same",
+		},
+		{
+			name: "the same on an error status", header: fields("Origin: https://a.example"), status: 503,
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true"),
+			log:      "actual allowed - same",
+		},
+		{
+			name: "both deny", header: fields("Origin: https://b.example"),
+			upstream: fields("Access-Control-Allow-Origin: https://a.example"),
+			log:      "actual denied origin same",
+		},
+		{
+			name: "the upstream says nothing", header: fields("Origin: https://a.example"),
+			log: "actual allowed - different",
+			differences: []string{
+				"without credentials, the policy allows it, but the response does not: missing_allow_origin",
+				"with credentials, the policy allows it, but the response does not: missing_allow_origin",
+			},
+		},
+		{
+			name: "the upstream allows all", header: fields("Origin: https://b.example"),
+			upstream: fields("Access-Control-Allow-Origin: *", "Vary: Accept"),
+			log:      "actual denied origin different",
+			differences: []string{
+				"without credentials, the response allows it, but the policy does not: missing_allow_origin",
+			},
+		},
+		{
+			name: "the upstream allows no credentials, and exposes something else", header: fields("Origin: https://a.example"),
+			upstream: fields("Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: *", "X-Total: 3", "X-Secret: 4"),
+			log:      "actual allowed - different",
+			differences: []string{
+				"without credentials, only the response exposes x-secret",
+				"with credentials, the policy allows it, but the response does not: wildcard_with_credentials",
+			},
+		},
+		{
+			name: "the policy exposes more", header: fields("Origin: https://a.example"),
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "X-Total: 3"),
+			log:      "actual allowed - different",
+			differences: []string{
+				"without credentials, only the policy exposes x-total",
+				"with credentials, only the policy exposes x-total",
+			},
+		},
+		{
+			name: "two values", header: fields("Origin: https://a.example"),
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Origin: https://a.example"),
+			log:      "actual allowed - different",
+			differences: []string{
+				"without credentials, the policy allows it, but the response does not: multiple_allow_origin",
+				"with credentials, the policy allows it, but the response does not: multiple_allow_origin",
+			},
+		},
+		{name: "malformed", header: fields("Origin: a.example"), log: "actual denied malformed_origin same"},
+		{name: "same-origin", header: fields("Origin: http://host.example"), method: "POST", log: "actual same_origin - -"},
+		{
+			name: "preflight, the same", method: "OPTIONS", header: preflight("https://a.example", "PUT", "Access-Control-Request-Headers: x-token"), status: 200,
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: x-token"),
+			log:      "preflight allowed - same",
+		},
+		{
+			name: "preflight without an answer", method: "OPTIONS", header: preflight("https://a.example", "PUT"), status: 405,
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true"),
+			log:      "preflight allowed - different",
+			differences: []string{
+				"without credentials, the policy allows it, but the response does not: preflight_status",
+				"with credentials, the policy allows it, but the response does not: preflight_status",
+			},
+		},
+		{
+			name: "preflight for more than the policy has", method: "OPTIONS", header: preflight("https://a.example", "DELETE", "Access-Control-Request-Headers: x-other"), status: 204,
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: DELETE", "Access-Control-Allow-Headers: x-other"),
+			log:      "preflight allowed method different",
+			differences: []string{
+				"without credentials, the response allows it, but the policy does not: method_not_allowed",
+				"with credentials, the response allows it, but the policy does not: method_not_allowed",
+			},
+		},
+		{
+			name: "preflight of a content type", method: "OPTIONS", header: preflight("https://a.example", "POST", "Access-Control-Request-Headers: content-type"), status: 204,
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true"),
+			log:      "preflight allowed headers same",
+		},
+		{name: "preflight that both deny", method: "OPTIONS", header: preflight("https://b.example", "PUT"), status: 404, log: "preflight denied origin same"},
+		{name: "preflight of no browser", method: "OPTIONS", header: preflight("https://a.example", "P U T"), log: "preflight allowed method unknown"},
+		{name: "dead upstream", header: fields("Origin: https://a.example"), err: upstreamError, log: "actual allowed - unknown"},
+		{
+			name: "an echo", method: "OPTIONS", header: preflight("https://a.example", "PURGE", "Access-Control-Request-Headers: x-any"),
+			directive: `cors https://a.example {
+				allow_methods *
+				allow_headers *
+				allow_credentials
+				report_only
+			}`,
+			upstream: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: PURGE", "Access-Control-Allow-Headers: x-any"),
+			log:      "preflight allowed - different",
+			differences: []string{
+				"with credentials, the policy allows it, but the response does not: invalid_allow_credentials",
+			},
+		},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.directive == "" {
+				tc.directive = policy
+			}
+			h := provision(t, tc.directive)
+			logs := observe(h)
+			status := tc.status
+			if status == 0 {
+				status = http.StatusOK
+			}
+			server := serve(t, h, func(w http.ResponseWriter, _ *http.Request) error {
+				maps.Copy(w.Header(), tc.upstream.Clone())
+				if tc.err != nil {
+					return tc.err
+				}
+				w.WriteHeader(status)
+				return nil
+			})
+			e := exchange{method: tc.method, header: tc.header, want: make(http.Header)}
+			for name, values := range tc.upstream {
+				if !strings.HasPrefix(name, "X-") {
+					e.want[name] = values
+				}
+			}
+			res := e.send(t, server)
+			if tc.err == nil && res.StatusCode != status {
+				t.Errorf("status %d, want the upstream's, %d", res.StatusCode, status)
+			}
+			e.check(t, res)
+
+			var got string
+			var differences []string
+			for _, entry := range logs.All() {
+				m := entry.ContextMap()
+				word := func(name string) string {
+					if s, _ := m[name].(string); s != "" {
+						return s
+					}
+					return "-"
+				}
+				if entry.Level == zapcore.InfoLevel {
+					for _, d := range m["differences"].([]any) {
+						differences = append(differences, d.(string))
+					}
+					continue
+				}
+				got += strings.Join([]string{word("kind"), word("result"), word("reason"), word("upstream")}, " ")
+			}
+			if got != tc.log {
+				t.Errorf("logged %q, want %q", got, tc.log)
+			}
+			if !slices.Equal(differences, tc.differences) {
+				t.Errorf("differences:\n%s\nwant\n%s", strings.Join(differences, "\n"), strings.Join(tc.differences, "\n"))
+			}
+		})
+	}
+}
+
+// TestReportOnlyNested checks who decides where one handler only reports.
+func TestReportOnlyNested(t *testing.T) {
+	const enforcing, reporting = "cors https://a.example", "cors https://a.example {\nreport_only\n}"
+	tests := []struct {
+		name         string
+		outer, inner string
+		logged       int
+		want         http.Header
+	}{
+		{"enforcing in reporting", reporting, enforcing, 2, fields("Access-Control-Allow-Origin: https://a.example", "Vary: Origin")},
+		{"reporting in enforcing", enforcing, reporting, 1, fields("Access-Control-Allow-Origin: https://a.example", "Vary: Origin")},
+		{"reporting in reporting", reporting, reporting, 1, fields("Access-Control-Allow-Origin: *")},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			outer, inner := provision(t, tc.outer), provision(t, tc.inner)
+			logs := observe(outer)
+			inner.logger, inner.debug = outer.logger, true
+			server := serve(t, outer, func(w http.ResponseWriter, r *http.Request) error {
+				return inner.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+					w.Header()["Access-Control-Allow-Origin"] = []string{"*"}
+					_, err := io.WriteString(w, "body")
+					return err
+				}))
+			})
+			e := exchange{header: fields("Origin: https://a.example"), want: tc.want}
+			e.check(t, e.send(t, server))
+			if n := logs.FilterMessage("cors").Len(); n != tc.logged {
+				t.Errorf("%d decisions, want %d", n, tc.logged)
+			}
+		})
+	}
+}
