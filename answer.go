@@ -51,9 +51,7 @@ func newAnswer(vary []string, ownsTiming bool, fields ...field) *answer {
 // response needs its own, because other handlers edit the values of a header map
 // in place.
 func (a *answer) apply(h http.Header, values []string) {
-	if len(h) > 0 {
-		removeCORS(h)
-	}
+	varied := removeCORS(h)
 	if a.ownsTiming {
 		delete(h, fetch.TimingAllowOrigin)
 	}
@@ -72,8 +70,8 @@ func (a *answer) apply(h http.Header, values []string) {
 		return
 	}
 	line := a.varyLine
-	if lines := h[fetch.Vary]; len(lines) > 0 {
-		merged, changed := fetch.MergeVary(lines, a.vary)
+	if varied {
+		merged, changed := fetch.MergeVary(h[fetch.Vary], a.vary)
 		if !changed {
 			return
 		}
@@ -85,13 +83,17 @@ func (a *answer) apply(h http.Header, values []string) {
 }
 
 // removeCORS removes the CORS response fields, all that there are or may be: a
-// handler or an upstream can send any of them.
-func removeCORS(h http.Header) {
+// handler or an upstream can send any of them. It reports whether it has come
+// across Vary.
+func removeCORS(h http.Header) (varied bool) {
 	for name := range h {
 		if isResponseField(name) {
 			delete(h, name)
+		} else if name == fetch.Vary {
+			varied = true
 		}
 	}
+	return varied
 }
 
 // isResponseField reports whether name is that of a CORS response field, in any
