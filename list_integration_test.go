@@ -41,9 +41,7 @@ func (p filePlace) put(t *testing.T, text string) {
 
 func (p filePlace) remove(t *testing.T) {
 	t.Helper()
-	if err := os.Remove(p.path); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "removal", func() bool { return os.Remove(p.path) == nil }) // Windows removes no file while it is read
 }
 
 // renamedPlace is a file that is replaced by renaming another.
@@ -52,9 +50,7 @@ type renamedPlace struct{ filePlace }
 func (p renamedPlace) put(t *testing.T, text string) {
 	t.Helper()
 	filePlace{p.path + ".new"}.put(t, text)
-	if err := os.Rename(p.path+".new", p.path); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "renaming", func() bool { return os.Rename(p.path+".new", p.path) == nil }) // nor does it replace one
 }
 
 // storagePlace is a key of Caddy's file storage, which writes as a whole.
