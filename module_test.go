@@ -457,7 +457,7 @@ func (e *exchange) check(t *testing.T, res *http.Response) {
 	t.Helper()
 	got := make(http.Header)
 	for name, values := range res.Header {
-		if strings.HasPrefix(name, "Access-Control-") || name == "Vary" || name == "Timing-Allow-Origin" {
+		if isCORS(name) {
 			got[name] = values
 		}
 	}

@@ -251,8 +251,9 @@ func readmeList(t *testing.T) string {
 	return ""
 }
 
-// checkAt makes the exchange's request to a URL, for a host.
-func (e *exchange) checkAt(t *testing.T, url, host string) {
+// checkAt makes the exchange's request to a URL, for a host, and returns the
+// response without its body.
+func (e *exchange) checkAt(t *testing.T, url, host string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequest(e.method, url, nil)
 	if err != nil {
@@ -272,6 +273,7 @@ func (e *exchange) checkAt(t *testing.T, url, host string) {
 		t.Errorf("status %d, want %d", res.StatusCode, e.status)
 	}
 	e.check(t, res)
+	return res
 }
 
 // run makes Caddy serve the sites of a Caddyfile on a port of this machine,
