@@ -3,10 +3,13 @@ package caddycors
 import (
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,10 +40,10 @@ func TestDocs(t *testing.T) {
 				case "console":
 					shown = append(shown, b)
 				case "": // a file, whose first line is a comment with its path
-					path, ok := strings.CutPrefix(strings.SplitN(b.text, "\n", 2)[0], "# /etc/caddy/")
+					name, ok := strings.CutPrefix(strings.SplitN(b.text, "\n", 2)[0], "# /etc/caddy/")
 					if !ok {
 						t.Errorf("a block of %q is not executed: %s", b.section, b.text)
-					} else if err := os.WriteFile(filepath.Join(root, path), []byte(b.text), 0o600); err != nil {
+					} else if err := os.WriteFile(filepath.Join(root, name), []byte(b.text), 0o600); err != nil {
 						t.Fatal(err)
 					}
 				case "nginx", "caddy1": // what others wrote for others
@@ -71,8 +74,7 @@ func show(t *testing.T, root, text string, shown []block) {
 	text = neighbours(t, root).Replace(text)
 	base := ""
 	for _, b := range shown {
-		for _, entry := range strings.Split(strings.TrimPrefix(b.text, "$ "), "\n$ ") {
-			command, output, _ := strings.Cut(strings.ReplaceAll(entry, "\\\n", " "), "\n")
+		for command, output := range commands(b) {
 			words := shellWords(command)
 			if slices.Equal(words, []string{"caddy", "validate"}) {
 				checkRefused(t, text, output)
@@ -87,6 +89,19 @@ func show(t *testing.T, root, text string, shown []block) {
 	}
 }
 
+// commands returns the commands that a block of a terminal shows, and the output of
+// each.
+func commands(b block) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, entry := range strings.Split(strings.TrimPrefix(b.text, "$ "), "\n$ ") {
+			command, output, _ := strings.Cut(strings.ReplaceAll(entry, "\\\n", " "), "\n")
+			if !yield(command, output) {
+				return
+			}
+		}
+	}
+}
+
 // neighbours makes what the Caddyfiles of docs take for granted.
 func neighbours(t *testing.T, root string) *strings.Replacer {
 	t.Helper()
@@ -95,15 +110,15 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 		t.Cleanup(server.Close)
 		return strings.TrimPrefix(server.URL, "http://")
 	}
-	for _, path := range []string{"srv/fonts/a.woff2", "srv/app/index.html"} {
-		path = filepath.Join(root, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	for _, name := range []string{"srv/fonts/a.woff2", "srv/app/index.html"} {
+		name = filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chtimes(path, time.Time{}, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
+		if err := os.Chtimes(name, time.Time{}, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,11 +168,12 @@ func listsCome(t *testing.T) {
 	pending := func(s sourceStatus) bool {
 		return strings.HasPrefix(s.Source, "http ") && s.LastRefresh == nil
 	}
-	for deadline := time.Now().Add(20 * time.Second); slices.ContainsFunc(liveSources(), pending); {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); slices.ContainsFunc(liveSources(), pending); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatal("a list does not come")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -182,7 +198,7 @@ func checkRefused(t *testing.T, text, output string) {
 func curl(t *testing.T, base string, words []string, output string) {
 	t.Helper()
 	e := exchange{header: make(http.Header)}
-	host, path := "", ""
+	host, target := "", ""
 	if len(words) < 3 || words[0] != "curl" || !slices.Contains(words, "-si") {
 		t.Fatalf("no curl -si: %q", words)
 	}
@@ -201,7 +217,7 @@ func curl(t *testing.T, base string, words []string, output string) {
 			if !ok || host != "" {
 				t.Fatalf("what is %q?", words[i])
 			}
-			host, path, _ = strings.Cut(url, "/")
+			host, target, _ = strings.Cut(url, "/")
 		}
 	}
 	lines := strings.Split(strings.TrimSpace(output), "\n")
@@ -220,7 +236,7 @@ func curl(t *testing.T, base string, words []string, output string) {
 			e.want[name] = values
 		}
 	}
-	res := e.checkAt(t, base+"/"+path, host)
+	res := e.checkAt(t, base+"/"+target, host)
 	for name, values := range shown {
 		if !isCORS(name) && !slices.Equal(res.Header[name], values) {
 			t.Errorf("%s: got %q, want %q", name, res.Header[name], values)
@@ -244,4 +260,70 @@ func shellWords(command string) []string {
 		}
 	}
 	return words
+}
+
+// TestDockerfile: the README's Dockerfile is that of the repository, which builds
+// the clone.
+func TestDockerfile(t *testing.T) {
+	content, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for line := range strings.Lines(strings.ReplaceAll(string(content), "\r\n", "\n")) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "COPY . ") {
+			want += strings.ReplaceAll(line, "@v0.0.0=/src", "")
+		}
+	}
+	for _, b := range blocks(t, "README.md") {
+		if b.language == "dockerfile" {
+			if b.text != want {
+				t.Errorf("got %q, want %q", b.text, want)
+			}
+			return
+		}
+	}
+	t.Error("the README has no Dockerfile")
+}
+
+// TestLinks: what the documents link to, within the repository, is there.
+func TestLinks(t *testing.T) {
+	anchors := make(map[string][]string) // of the documents
+	documents, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := make(map[string]string)
+	for _, document := range append(documents, pages...) {
+		content, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document = filepath.ToSlash(document)
+		text[document] = string(content)
+		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text[document], -1) {
+			anchor := regexp.MustCompile(`[^\w -]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(heading[1])), "")
+			anchors[document] = append(anchors[document], strings.ReplaceAll(anchor, " ", "-"))
+		}
+	}
+	for document, content := range text {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(content, -1) {
+			target, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			if target = path.Join(path.Dir(document), target); link[1][0] == '#' {
+				target = document
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s: %v", document, link[1], err)
+			} else if anchor != "" && !slices.Contains(anchors[target], anchor) {
+				t.Errorf("%s: %s: there is no such heading", document, link[1])
+			}
+		}
+	}
 }
