@@ -187,7 +187,7 @@ func checkRefused(t *testing.T, text, output string) {
 	if err == nil {
 		t.Fatal("accepted, want it refused")
 	}
-	want, ok := strings.CutPrefix(strings.TrimSpace(output), "Error: … ")
+	want, ok := strings.CutPrefix(strings.TrimSpace(output), "ERROR … ")
 	if !ok || want == "" || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %s\nwant %s", err, output)
 	}
