@@ -70,9 +70,13 @@ func (r *Request) CheckPreflight(res Response) *Failure {
 	}
 	anyName := !r.Credentials && slices.Contains(names, "*")
 	for _, name := range r.UnsafeHeaders() {
-		// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-		if !containsFold(names, name) && (!anyName || name == "authorization") {
+		switch {
+		case containsFold(names, name):
+		case !anyName:
 			return &Failure{Code: HeaderNotAllowed, Preflight: true, Value: name}
+		case name == "authorization":
+			// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+			return &Failure{Code: WildcardAuthorization, Preflight: true, Value: name}
 		}
 	}
 	return nil

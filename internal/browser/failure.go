@@ -24,6 +24,10 @@ const (
 	MalformedAllowHeaders Code = "malformed_allow_headers"
 	MethodNotAllowed      Code = "method_not_allowed"
 	HeaderNotAllowed      Code = "header_not_allowed"
+
+	// Chromium and Firefox do not follow the standard here: they let the request
+	// pass, and warn.
+	WildcardAuthorization Code = "wildcard_authorization"
 )
 
 // Redirects (https://fetch.spec.whatwg.org/#http-redirect-fetch).
@@ -36,7 +40,7 @@ const (
 // Codes are all codes.
 var Codes = []Code{
 	MissingAllowOrigin, MultipleAllowOrigin, InvalidAllowOrigin, AllowOriginMismatch, WildcardWithCredentials, InvalidAllowCredentials,
-	PreflightRedirect, PreflightStatus, MalformedAllowMethods, MalformedAllowHeaders, MethodNotAllowed, HeaderNotAllowed,
+	PreflightRedirect, PreflightStatus, MalformedAllowMethods, MalformedAllowHeaders, MethodNotAllowed, HeaderNotAllowed, WildcardAuthorization,
 	RedirectCredentials, InvalidRedirect, TooManyRedirects,
 }
 
@@ -56,6 +60,8 @@ func (r *Request) Message(f *Failure) string {
 		return fmt.Sprintf("%s %s net::ERR_UNSAFE_REDIRECT", r.Method, r.URL())
 	case TooManyRedirects:
 		return fmt.Sprintf("%s %s net::ERR_TOO_MANY_REDIRECTS", r.Method, r.urls[0])
+	case WildcardAuthorization:
+		return "Authorization will not be covered by the wildcard symbol (*) in CORS `Access-Control-Allow-Headers` handling."
 	default:
 	}
 	redirected := ""

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
@@ -142,6 +144,9 @@ func isForbidden(name, value string) bool {
 func canonical(u *url.URL) *url.URL {
 	c := *u
 	c.Scheme, c.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	if host, err := idna.Lookup.ToASCII(u.Hostname()); err == nil {
+		c.Host = strings.Replace(c.Host, strings.ToLower(u.Hostname()), host, 1)
+	}
 	c.Host = strings.TrimSuffix(strings.TrimSuffix(c.Host, ":"+defaultPorts[c.Scheme]), ":")
 	if c.Path == "" {
 		c.Path = "/"

@@ -1,0 +1,215 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/check"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "cors",
+		Usage: "<check|sources>",
+		Short: "Checks what CORS lets a page do, and shows sources of origins",
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return exit(cmd, exitUnknown, fmt.Errorf("unknown command %q: write check or sources", args[0]))
+				}
+				return cmd.Help()
+			}
+			cmd.AddCommand(checkCommand(), sourcesCommand())
+		},
+	})
+}
+
+// Exit statuses of `caddy cors check`.
+const (
+	exitBlocked = 1
+	exitUnknown = 2
+)
+
+func checkCommand() *cobra.Command {
+	c := check.Check{Header: http.Header{}}
+	var connection check.Connection
+	var header []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check --origin <origin> [--method <method>] [--header <name: value>]... [--credentials] [--send] [--json] <url>",
+		Short: "Plays a browser against a running server",
+		Long: `
+Plays what a browser does when a page of --origin calls fetch() on a URL, against
+any running server, Caddy or not: the preflight if there is one, the request
+itself, and redirects. Prints what was asked and answered, which check passed and
+which failed, what Chromium's console would say, and what to write in a Caddyfile
+to put it right.
+
+--origin has no default: servers answer each origin differently, so a verdict is
+about one. Write the page's scheme, host and port as browsers do, or null.
+
+The request itself is sent for GET, HEAD and OPTIONS. A request of another method
+may change something: it is sent only with --send, without a body, and otherwise
+the check ends with its preflight.
+
+With --header, write the fields that the page sets, and, for --credentials, the
+Cookie that the browser has. Proxies are taken from HTTP_PROXY, HTTPS_PROXY and
+NO_PROXY.
+
+Exit status: 0 if the page may read the response, or the preflight lets the request
+pass; 1 if it is blocked; 2 if the server could not be asked, or the command is
+wrong.
+`,
+		Example: `  caddy cors check --origin https://app.example.com https://api.example.com/items
+  caddy cors check --origin https://app.example.com --method PUT --header "Content-Type: application/json" --credentials https://api.example.com/items/1`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return exit(cmd, exitUnknown, fmt.Errorf("got %d URLs, want one", len(args)))
+			}
+			c.URL = args[0]
+			for _, field := range header {
+				name, value, ok := strings.Cut(field, ":")
+				if !ok {
+					return exit(cmd, exitUnknown, fmt.Errorf("--header %q has no colon: write \"Name: value\"", field))
+				}
+				c.Header[name] = append(c.Header[name], strings.TrimSpace(value))
+			}
+			var err error
+			if c.Transport, err = connection.Transport(); err != nil {
+				return exit(cmd, exitUnknown, err)
+			}
+			report, err := c.Run(cmd.Context())
+			if err != nil {
+				return exit(cmd, exitUnknown, err)
+			}
+			if err := write(cmd.OutOrStdout(), report, asJSON); err != nil {
+				return exit(cmd, exitUnknown, err)
+			}
+			return exit(cmd, status(report.Verdict), nil)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.Origin, "origin", "", "Origin of the page (required)")
+	flags.StringVarP(&c.Method, "method", "X", http.MethodGet, "Method of the request")
+	flags.StringArrayVarP(&header, "header", "H", nil, "Field that the page sets, as \"Name: value\"; may be repeated")
+	flags.BoolVar(&c.Credentials, "credentials", false, "Play fetch() with credentials: \"include\"")
+	flags.BoolVar(&c.Send, "send", false, "Send the request itself, also if its method may change something")
+	flags.BoolVar(&asJSON, "json", false, "Print one JSON object")
+	flags.BoolVarP(&connection.Insecure, "insecure", "k", false, "Take any certificate")
+	flags.StringVar(&connection.CACert, "cacert", "", "File of certificates to trust, in PEM, instead of the system's")
+	flags.StringArrayVar(&connection.Resolve, "resolve", nil, "Connect to an address in place of a host's, as host:port:address; may be repeated")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUnknown, err) })
+	return cmd
+}
+
+func status(v check.Verdict) int {
+	switch v {
+	case check.Blocked:
+		return exitBlocked
+	case check.Unknown:
+		return exitUnknown
+	default:
+		return 0
+	}
+}
+
+func write(w io.Writer, report *check.Report, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "\t")
+		return encoder.Encode(report)
+	}
+	return report.Print(w, colors(w))
+}
+
+// colors returns colors for a terminal, unless they are not wanted
+// (https://no-color.org).
+func colors(w io.Writer) check.Colors {
+	file, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return check.Colors{}
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return check.Colors{}
+	}
+	return check.TerminalColors
+}
+
+// exit makes the process exit with a status, after an error if there is one. Only
+// what Caddy's wrapper returns has a status of its own, and 1 is that of any error.
+func exit(cmd *cobra.Command, status int, err error) error {
+	if err != nil {
+		fmt.Fprint(cmd.ErrOrStderr(), "caddy cors: ", err, "\n")
+	}
+	cmd.SilenceErrors = true
+	if status == exitBlocked {
+		return errors.New("blocked")
+	}
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return status, nil })(cmd, nil)
+}
+
+func sourcesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sources [--config <path> [--adapter <name>]] [--address <interface>]",
+		Short: "Shows the sources of origins of the running Caddy instance",
+		Long: `
+Asks the admin API of the running Caddy instance for its dynamic origins, and
+shows, for each source, how many origins it has, when it was last refreshed, and
+its last error. The API is found as by the reload command.
+`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringP("config", "c", "", "Configuration file to take the address from")
+	cmd.Flags().StringP("adapter", "a", "", "Name of config adapter to apply")
+	cmd.Flags().String("address", "", "Address of the administration listener, if different from config")
+	cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+		address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
+		if err != nil {
+			return 1, err
+		}
+		res, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/cors/sources", nil, nil)
+		if err != nil {
+			return 1, err
+		}
+		defer res.Body.Close()
+		var sources []sourceStatus
+		if err := json.NewDecoder(res.Body).Decode(&sources); err != nil {
+			return 1, fmt.Errorf("the admin API's answer: %w", err)
+		}
+		return 0, printSources(cmd.OutOrStdout(), sources)
+	})
+	return cmd
+}
+
+func printSources(w io.Writer, sources []sourceStatus) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "SOURCE\tORIGINS\tLAST REFRESH\tERRORS\tLAST ERROR\n")
+	when := func(t *time.Time) string {
+		if t == nil {
+			return "never"
+		}
+		return t.Format(time.RFC3339)
+	}
+	for _, s := range sources {
+		failure := "-"
+		if s.LastError != "" {
+			failure = when(s.LastErrorTime) + ": " + check.Clean(s.LastError)
+		}
+		fmt.Fprint(table, fmt.Sprintf("%s\t%d\t%s\t%d\t%s\n", check.Clean(s.Source), s.Origins, when(s.LastRefresh), s.RefreshErrors, failure))
+	}
+	return table.Flush()
+}

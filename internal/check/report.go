@@ -1,0 +1,226 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+)
+
+// Verdict is what comes of the call. The set is closed.
+type Verdict string
+
+const (
+	// Readable: the page gets the response.
+	Readable Verdict = "readable"
+	// Allowed: the preflight lets the request pass, which was not sent.
+	Allowed Verdict = "allowed"
+	// Blocked: the page gets an error.
+	Blocked Verdict = "blocked"
+	// Unknown: there was no answer, or none that was asked for could tell.
+	Unknown Verdict = "unknown"
+)
+
+// Report is the course of a check. Nothing in it is longer than is good to read,
+// and nothing in it, whatever the server says, does anything to a terminal.
+type Report struct {
+	Origin      string  `json:"origin"`
+	Method      string  `json:"method"`
+	URL         string  `json:"url"`
+	Credentials bool    `json:"credentials"`
+	Steps       []*Step `json:"steps"`
+	Verdict     Verdict `json:"verdict"`
+
+	// If blocked: which check failed first, what Chromium prints, and what to
+	// change.
+	Code    browser.Code `json:"code,omitempty"`
+	Message string       `json:"message,omitempty"`
+	Fix     string       `json:"fix,omitempty"`
+
+	// If readable: the names of the response's fields.
+	Readable []string `json:"readable,omitempty"`
+	Hidden   []string `json:"hidden,omitempty"`
+
+	// If unknown: why.
+	Error string `json:"error,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Step is a request and its response.
+type Step struct {
+	Name     string   `json:"step"`             // preflight, or request
+	Reason   string   `json:"reason,omitempty"` // what needs the preflight
+	Method   string   `json:"method"`
+	URL      string   `json:"url"`
+	Sent     []Field  `json:"sent"`
+	Status   int      `json:"status,omitempty"` // 0 without a response
+	Received []Field  `json:"received"`
+	Checks   []Result `json:"checks"`
+	MaxAge   *int64   `json:"max_age,omitempty"` // for how many seconds a browser may keep the answer
+}
+
+// Field is a header field.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Result is that of one check.
+type Result struct {
+	Passed bool         `json:"passed"`
+	Text   string       `json:"text"`
+	Code   browser.Code `json:"code,omitempty"`
+	Cause  string       `json:"cause,omitempty"` // what is probably wrong
+	Fix    string       `json:"fix,omitempty"`   // lines of a Caddyfile
+}
+
+func newReport(r *browser.Request) *Report {
+	return &Report{Origin: r.Origin, Method: r.Method, URL: shown(r.URL().String()), Credentials: r.Credentials, Steps: []*Step{}}
+}
+
+func (rep *Report) step(name, method string, r *browser.Request) *Step {
+	s := &Step{Name: name, Method: method, URL: shown(r.URL().String()), Sent: []Field{}, Received: []Field{}, Checks: []Result{}}
+	if name == "preflight" {
+		var reasons []string
+		if !fetch.IsSafelistedMethod(r.Method) {
+			reasons = append(reasons, "the method "+r.Method)
+		}
+		if names := r.UnsafeHeaders(); len(names) > 0 {
+			reasons = append(reasons, strings.Join(names, ", "))
+		}
+		s.Reason = strings.Join(reasons, " and ")
+	}
+	rep.Steps = append(rep.Steps, s)
+	return s
+}
+
+func (rep *Report) warn(text string) {
+	if !slices.Contains(rep.Warnings, text) {
+		rep.Warnings = append(rep.Warnings, text)
+	}
+}
+
+// block ends a check with a failure.
+func (rep *Report) block(r *browser.Request, step *Step, f *browser.Failure) {
+	rep.Verdict, rep.Code = Blocked, f.Code
+	brief := *f
+	brief.Value = shown(f.Value)
+	rep.Message = limited(r.Message(&brief), 2000)
+	for _, result := range step.Checks {
+		if result.Code == f.Code {
+			rep.Fix = result.Fix
+			break
+		}
+	}
+}
+
+// fieldsOf notes which fields of the response the page may read.
+func (rep *Report) fieldsOf(r *browser.Request, res browser.Response) {
+	readable := r.Readable(res)
+	rep.Readable = few(readable)
+	var hidden []string
+	for name := range res.Header {
+		if lower := strings.ToLower(name); !slices.Contains(readable, lower) && !fetch.IsForbiddenResponseField(name) && !isOfCORS(name) {
+			hidden = append(hidden, lower)
+		}
+	}
+	slices.Sort(hidden)
+	rep.Hidden = few(hidden)
+}
+
+func isOfCORS(name string) bool {
+	return strings.HasPrefix(name, fetch.ResponsePrefix) || name == fetch.Vary || name == fetch.TimingAllowOrigin
+}
+
+// few returns names that are not too many to be read.
+func few(names []string) []string {
+	const most = 50
+	var list []string
+	for i, name := range names {
+		if i == most {
+			return append(list, fmt.Sprintf("… %d more", len(names)-most))
+		}
+		list = append(list, shown(name))
+	}
+	return list
+}
+
+// sentFields returns the fields that matter of those that a page or CORS adds to a
+// request. What only a cookie jar knows is kept off the terminal.
+func sentFields(h http.Header) []Field {
+	fields := []Field{}
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			switch name {
+			case "Cookie", "Authorization":
+				value = "…"
+			case "Accept":
+				if value == "*/*" {
+					continue
+				}
+			}
+			fields = append(fields, Field{shown(name), shown(value)})
+		}
+	}
+	return fields
+}
+
+// receivedFields returns the fields of a response that explain the verdict.
+func receivedFields(h http.Header) []Field {
+	const most = 30
+	fields := []Field{}
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if !isOfCORS(name) && name != "Location" && name != "Www-Authenticate" && name != "Allow" {
+			continue
+		}
+		for _, value := range h[name] {
+			if len(fields) == most {
+				return append(fields, Field{"…", "more"})
+			}
+			fields = append(fields, Field{shown(name), shown(value)})
+		}
+	}
+	return fields
+}
+
+// shown returns a value as it may be shown.
+func shown(s string) string { return limited(s, 400) }
+
+// limited returns a text cleaned, and cut if it is longer than most bytes.
+func limited(s string, most int) string {
+	if len(s) <= most {
+		return Clean(s)
+	}
+	cut := s[:most]
+	for !utf8.ValidString(cut) && len(cut) > most-utf8.UTFMax {
+		cut = cut[:len(cut)-1]
+	}
+	return fmt.Sprintf("%s… (%d bytes)", Clean(cut), len(s))
+}
+
+// Clean escapes what is no printable character: a server must not move the cursor,
+// turn the text around, or print a line that looks like one of ours.
+func Clean(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		c, size := utf8.DecodeRuneInString(s)
+		switch {
+		case c == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case unicode.IsPrint(c):
+			b.WriteRune(c)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
