@@ -209,7 +209,7 @@ func printSources(w io.Writer, sources []sourceStatus) error {
 		if s.LastError != "" {
 			failure = when(s.LastErrorTime) + ": " + check.Clean(s.LastError)
 		}
-		fmt.Fprint(table, fmt.Sprintf("%s\t%d\t%s\t%d\t%s\n", check.Clean(s.Source), s.Origins, when(s.LastRefresh), s.RefreshErrors, failure))
+		fmt.Fprint(table, check.Clean(s.Source), "\t", s.Origins, "\t", when(s.LastRefresh), "\t", s.RefreshErrors, "\t", failure, "\n")
 	}
 	return table.Flush()
 }

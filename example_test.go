@@ -1,11 +1,14 @@
 package caddycors
 
 import (
+	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -13,14 +16,36 @@ import (
 // build returns the path of the command, as the README builds it.
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "caddy")
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+// built builds the command, once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(buildDir, "caddy")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
 	if output, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
+		return "", fmt.Errorf("%w\n%s", err, output)
 	}
-	return binary
+	return binary, nil
+})
+
+var buildDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "caddy-cors")
+	if err != nil {
+		panic(err)
+	}
+	buildDir = dir
+	status := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(status)
 }
 
 // TestExample does what the README says: it builds the command, and runs the
