@@ -120,7 +120,7 @@ func siteOf(r *browser.Request) site {
 		return crossSite
 	case page.String() == target.Scheme+"://"+target.Host:
 		return sameOrigin
-	case page.Host() == target.Hostname():
+	case strings.Trim(page.Host(), "[]") == target.Hostname():
 		return sameSite
 	}
 	domain := suffixes.List().Registrable(page.Host())
