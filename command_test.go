@@ -147,51 +147,51 @@ var checks = []struct {
 	},
 	{
 		name: "two values", actual: ok(allowPage, allowPage), verdict: check.Blocked, code: browser.MultipleAllowOrigin, asked: "GET",
-		fix: "cors https://app.example", cause: "both the upstream and the proxy", message: "contains multiple values 'https://app.example, https://app.example', but only one is allowed.",
+		fix: "cors https://app.example", cause: "both the upstream and the proxy", message: "contains multiple values 'https://app.example, https://app.example', but only one is allowed. Have the server send the header with a valid value.",
 	},
 	{
 		name: "a list", actual: ok(allowPage + ", https://b.example"), verdict: check.Blocked, code: browser.MultipleAllowOrigin, asked: "GET",
-		fix: "cors https://app.example", cause: "take one origin, and no list", message: "contains multiple values 'https://app.example, https://b.example', but only one is allowed.",
+		fix: "cors https://app.example", cause: "take one origin, and no list", message: "contains multiple values 'https://app.example, https://b.example', but only one is allowed. Have the server send the header with a valid value.",
 	},
 	{
 		name: "an empty value", actual: ok("Access-Control-Allow-Origin: "), verdict: check.Blocked, code: browser.InvalidAllowOrigin, asked: "GET",
-		fix: "cors https://app.example", cause: "the field is empty", message: "contains the invalid value ''.",
+		fix: "cors https://app.example", cause: "the field is empty", message: "contains the invalid value ''. Have the server send the header with a valid value.",
 	},
 	{
 		name: "no scheme", actual: ok("Access-Control-Allow-Origin: app.example"), verdict: check.Blocked, code: browser.InvalidAllowOrigin, asked: "GET",
-		fix: "cors https://app.example", cause: "an origin has a scheme", message: "contains the invalid value 'app.example'.",
+		fix: "cors https://app.example", cause: "an origin has a scheme", message: "contains the invalid value 'app.example'. Have the server send the header with a valid value.",
 	},
 	{
 		name: "a trailing slash", actual: ok(allowPage + "/"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "an origin has no trailing slash", message: "has a value 'https://app.example/' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "an origin has no trailing slash", message: "has a value 'https://app.example/' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "a path", actual: ok(allowPage + "/a"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "an origin has no path", message: "has a value 'https://app.example/a' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "an origin has no path", message: "has a value 'https://app.example/a' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "another scheme", actual: ok("Access-Control-Allow-Origin: http://app.example"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "the scheme differs", message: "has a value 'http://app.example' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "the scheme differs", message: "has a value 'http://app.example' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "the default port", actual: ok(allowPage + ":443"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "the port differs", message: "has a value 'https://app.example:443' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "the port differs", message: "has a value 'https://app.example:443' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "upper case", actual: ok("Access-Control-Allow-Origin: https://App.example"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "case-sensitively", message: "has a value 'https://App.example' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "case-sensitively", message: "has a value 'https://App.example' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "with www", actual: ok("Access-Control-Allow-Origin: https://www.app.example"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "with www. it is another", message: "has a value 'https://www.app.example' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "with www. it is another", message: "has a value 'https://www.app.example' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "a pattern", actual: ok("Access-Control-Allow-Origin: https://*.example"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "browsers know no patterns", message: "has a value 'https://*.example' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "browsers know no patterns", message: "has a value 'https://*.example' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "another origin", actual: ok("Access-Control-Allow-Origin: https://b.example"), verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET",
-		fix: "cors https://app.example", cause: "allows another origin", message: "has a value 'https://b.example' that is not equal to the supplied origin.",
+		fix: "cors https://app.example", cause: "allows another origin", message: "has a value 'https://b.example' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "anyone with credentials", args: []string{"--credentials"}, actual: ok("Access-Control-Allow-Origin: *", allowCookie),
@@ -293,7 +293,7 @@ var checks = []struct {
 		name: "a redirect to another origin", actual: answerTo{302, []string{"Access-Control-Allow-Origin: *", "Location: http://localhost:PORT/other"}},
 		paths:   map[string]answerTo{"/other": ok(allowPage)},
 		verdict: check.Blocked, code: browser.AllowOriginMismatch, asked: "GET GET", cause: "browsers send the origin null",
-		message: "has a value 'https://app.example' that is not equal to the supplied origin.",
+		message: "has a value 'https://app.example' that is not equal to the supplied origin. Have the server send the header with a valid value.",
 	},
 	{
 		name: "a redirect with a password", actual: answerTo{302, []string{"Access-Control-Allow-Origin: *", "Location: http://a:b@HERE/other"}},

@@ -413,7 +413,7 @@ func TestReadmeCommands(t *testing.T) {
 		"go test ./...", // this
 		"xcaddy build --with github.com/seed-56c1dbac/caddy-cors", // .ci/run, of the checkout
 		"docker build -t caddy-cors .",                            // .github/workflows/ci.yml
-		readmeCheck, // TestReadmeCheck
+		readmeCheck,                                               // TestReadmeCheck
 	}
 	var commands []string
 	for _, b := range blocks(t, "README.md") {

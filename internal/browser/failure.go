@@ -72,6 +72,7 @@ func (r *Request) Message(f *Failure) string {
 }
 
 func (f *Failure) text() string {
+	const valid = " Have the server send the header with a valid value."
 	check := ""
 	if f.Preflight {
 		check = "Response to preflight request doesn't pass access control check: "
@@ -80,11 +81,11 @@ func (f *Failure) text() string {
 	case MissingAllowOrigin:
 		return check + "No 'Access-Control-Allow-Origin' header is present on the requested resource."
 	case MultipleAllowOrigin:
-		return check + "The 'Access-Control-Allow-Origin' header contains multiple values '" + f.Value + "', but only one is allowed."
+		return check + "The 'Access-Control-Allow-Origin' header contains multiple values '" + f.Value + "', but only one is allowed." + valid
 	case InvalidAllowOrigin:
-		return check + "The 'Access-Control-Allow-Origin' header contains the invalid value '" + f.Value + "'."
+		return check + "The 'Access-Control-Allow-Origin' header contains the invalid value '" + f.Value + "'." + valid
 	case AllowOriginMismatch:
-		return check + "The 'Access-Control-Allow-Origin' header has a value '" + f.Value + "' that is not equal to the supplied origin."
+		return check + "The 'Access-Control-Allow-Origin' header has a value '" + f.Value + "' that is not equal to the supplied origin." + valid
 	case WildcardWithCredentials:
 		return check + "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'."
 	case InvalidAllowCredentials:
@@ -102,7 +103,8 @@ func (f *Failure) text() string {
 	case HeaderNotAllowed:
 		return "Request header field " + f.Value + " is not allowed by Access-Control-Allow-Headers in preflight response."
 	case RedirectCredentials:
-		return "Redirect location '" + f.Value + "' contains a username and password, which is disallowed for cross-origin requests."
+		// The location is in the source, but not in the browser.
+		return "Redirect location '' contains a username and password, which is disallowed for cross-origin requests."
 	default:
 		return string(f.Code)
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 )
 
 // Colors of results, as a terminal takes them. The zero Colors are none.
@@ -36,6 +38,11 @@ func (rep *Report) Print(w io.Writer, c Colors) error {
 		line("%sAllowed.%s The browser sends the request, which may change something and was not sent here;", c.good, c.end)
 		line("whether the page may read the response, only the response can tell: --send sends it.")
 	case Blocked:
+		if rep.Code == browser.WildcardAuthorization {
+			line("%sBlocked%s by the standard. Chromium still lets it pass, and warns:", c.bad, c.end)
+			line("  %s", rep.Message)
+			break
+		}
 		line("%sBlocked.%s Chromium's console says:", c.bad, c.end)
 		line("  %s", rep.Message)
 	case Unknown:
