@@ -192,6 +192,12 @@ var policies = []struct {
 					"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: x-a", varyAll),
 			},
 			{
+				name: "a method and a field of the name *", method: "OPTIONS", stopped: true, status: 204,
+				header: preflight("https://a.example", "*", "Access-Control-Request-Headers: *,x-a"),
+				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
+					"Access-Control-Allow-Methods: GET, HEAD, POST, *", "Access-Control-Allow-Headers: *, x-a", varyAll),
+			},
+			{
 				name: "malformed", method: "OPTIONS", stopped: true, status: 204,
 				header: preflight("https://a.example", "PUT, DELETE", "Access-Control-Request-Headers: x y,,\"z\""),
 				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",

@@ -141,7 +141,6 @@ func (c *compiler) compileMethods() {
 // compileRequestFields reads allow_headers.
 func (c *compiler) compileRequestFields() {
 	names := c.fieldNames("allow_headers", c.AllowHeaders, fetch.IsForbiddenRequestField, "set")
-	c.fields = fetch.NewFieldSet(names)
 	c.anyField = slices.Contains(names, "*")
 	c.authorization = slices.ContainsFunc(names, func(name string) bool {
 		return strings.EqualFold(name, "Authorization")
@@ -154,6 +153,7 @@ func (c *compiler) compileRequestFields() {
 	case c.anyField:
 		names = []string{"*"}
 	}
+	c.fields = fetch.NewFieldSet(names)
 	c.allowHeaders = strings.Join(names, ", ")
 }
 
