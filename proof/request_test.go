@@ -162,7 +162,7 @@ func newOrigin(rnd *rand.Rand, p *policy) string {
 	case 10:
 		host = pick(rnd, oddLabels) + "." + host
 	case 11:
-		host = host[:len(host)-1]
+		host = host[:max(0, len(host)-1)]
 	case 12:
 		host = pick(rnd, []string{"127.0.0.1", "127.0.0.2", "192.0.2.70", "[::1]", "[2001:db8::71]", "[::ffff:7f00:1]"})
 	case 13:
