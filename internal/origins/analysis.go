@@ -116,19 +116,22 @@ func (a *analyzer) admits(origin string) bool {
 type opaqueNode struct {
 	state  int
 	where  uint8  // in the scheme, the separator or the host
-	scheme string // as far as it could still become one of the others
+	scheme string // as far as it could still become one that is told from others
 }
 
 const (
 	inScheme = iota
 	afterColon
 	afterSlash
+	beforeHost
 	inHost
 )
 
 // opaqueHosts notes the hosts of schemes other than http, https and file.
 func (a *analyzer) opaqueHosts() {
 	others := []string{"http", "https", "file"}
+	withPort := []string{"ws", "wss", "ftp"} // a default one
+	known := slices.Concat(others, withPort)
 	g, nodes := build(a.machine.spend, opaqueNode{state: a.start, scheme: "-"}, func(n opaqueNode, yield func(byte, opaqueNode)) {
 		step := func(c byte, where uint8, scheme string) {
 			if next := a.machine.step(n.state, c); next != 0 {
@@ -141,32 +144,36 @@ func (a *analyzer) opaqueHosts() {
 				first := n.scheme == "-"
 				if class&lower != 0 || !first && class&(digit|scheme) != 0 {
 					prefix := strings.TrimPrefix(n.scheme, "-") + string(c)
-					if !first && n.scheme == "" || !slices.ContainsFunc(others, func(s string) bool { return strings.HasPrefix(s, prefix) }) {
+					if !first && n.scheme == "" || !slices.ContainsFunc(known, func(s string) bool { return strings.HasPrefix(s, prefix) }) {
 						prefix = ""
 					}
 					step(c, inScheme, prefix)
 				} else if c == ':' && !first && !slices.Contains(others, n.scheme) {
-					step(c, afterColon, "")
+					name := ""
+					if slices.Contains(withPort, n.scheme) {
+						name = n.scheme
+					}
+					step(c, afterColon, name)
 				}
 			case afterColon:
 				if c == '/' {
-					step(c, afterSlash, "")
+					step(c, afterSlash, n.scheme)
 				}
 			case afterSlash:
 				if c == '/' {
-					step(c, inHost, "/")
+					step(c, beforeHost, n.scheme)
 				}
-			case inHost:
+			case beforeHost, inHost:
 				if class&opaque != 0 {
-					step(c, inHost, "")
+					step(c, inHost, n.scheme)
 				}
 			}
 		}
 	})
 	accepted := make([]bool, len(nodes))
 	for i, n := range nodes {
-		if n.where == inHost && n.scheme == "" {
-			_, accepted[i] = a.machine.port(n.state, "")
+		if n.where == inHost {
+			_, accepted[i] = a.machine.port(n.state, n.scheme)
 		}
 	}
 	g.list(accepted, maxScheme+len("://")+maxHost, func(s string) bool {

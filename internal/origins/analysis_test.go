@@ -29,7 +29,11 @@ func TestAnalyze(t *testing.T) {
 		{`https://[0-9.]+(:\d+)?`, Analysis{}},
 		{`https://(?:(.+\.)?example\.com|é(?:` + strings.Repeat("a", 57) + `){1000}|.*\.[a-z]+-evil\.net)`, Analysis{Open: true, Witness: "https://example.com"}},
 		{`https://([a-z]{62}\.){4}[0-9]{4}\.[a-z]{3,}`, Analysis{Open: true, Unproven: true}},
-		{`ftp://[\w.-]+:21`, Analysis{Open: true, Unproven: true}},
+		{`ftp://[\w.-]+:21`, Analysis{Dead: true}},
+		{`ws://[\w.-]+:80|wss://[\w.-]+:443`, Analysis{Dead: true}},
+		{`(ws|wss)://[\w.-]+:(80|443)`, Analysis{Open: true, Witness: "ws://a:443"}},
+		{`(w|wsss|ftps)://a:80`, Analysis{Domains: []string{"ftps://a", "w://a", "wsss://a"}}},
+		{`ftp://a(:21)?`, Analysis{Domains: []string{"ftp://a"}}},
 		{`(?i)https://.*\.Example\.com`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
 		{`https://www.example.com`, Analysis{Open: true, Witness: "https://wwwaexample.com", Meant: "example.com"}},
 		{`https://[\w.-]+\.example\.com(:\d{2,5})?`, Analysis{Domains: []string{"example.com"}, Meant: "example.com"}},
@@ -157,7 +161,7 @@ func FuzzAnalyze(f *testing.F) {
 			}
 		}
 		for _, host := range hosts {
-			for _, scheme := range []string{"https", "http", "x"} {
+			for _, scheme := range []string{"https", "http", "x", "ws"} {
 				for _, port := range []string{"", ":1", ":80", ":443"} {
 					o, ok := Parse(scheme + "://" + host + port)
 					if !ok || !re.Match(o) {
@@ -167,7 +171,7 @@ func FuzzAnalyze(f *testing.F) {
 						t.Errorf("%s: dead, but matches %q", expr.String(), o)
 					}
 					domain := scheme + "://" + host
-					if scheme != "x" {
+					if strings.HasPrefix(scheme, "http") {
 						domain = toyList.Registrable(host)
 					}
 					if _, ok := domains[domain]; !got.Open && domain != "" && !ok {
