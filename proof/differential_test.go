@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	cases = flag.Int("cases", 200_000, "how many requests to compare")
+	cases = flag.Int("cases", 200_000, "how many requests to make: those under a policy that both libraries accept are compared")
 	seed  = flag.Uint64("seed", 1, "the seed of the policies and requests")
 )
 
