@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long anything may take that ought to happen at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // site is a Caddy that serves one Caddyfile site, with TLS and without.
 type site struct {

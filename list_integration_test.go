@@ -97,7 +97,7 @@ func (p *httpPlace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *httpPlace) source() string {
-	return fmt.Sprintf(`{"source": "http", "url": %q, "refresh": "5ms", "header_up": {"Authorization": ["Bearer secret"]}}`, p.server.URL+"/?token=hidden")
+	return fmt.Sprintf(`{"source": "http", "url": %q, "refresh": "5ms", "timeout": "1m", "header_up": {"Authorization": ["Bearer secret"]}}`, p.server.URL+"/?token=hidden")
 }
 
 func (p *httpPlace) put(_ *testing.T, text string) {

@@ -104,7 +104,7 @@ func TestHungRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.detach(old) // which waits, but not for ever
-	for deadline := time.Now().Add(10 * time.Second); l.current.Load() == nil; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); l.current.Load() == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the next configuration does not read")
 		}
