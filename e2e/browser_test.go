@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// browser is a browser to be tested.
+type browser struct {
+	name    string // of the subtest, and of the command
+	command string
+	// args are those that make it open url, or wait to be told to.
+	args func(profile, url string, trust *x509.Certificate) []string
+	// line is shown each line that the browser writes.
+	line func(s *session, line string)
+	// complaints are what it says on the console, with %s for a name.
+	complaints map[reason]string
+}
+
+var browsers = []browser{
+	{"chromium", "chromium", chromiumArgs, chromiumLine, chromiumComplaints},
+	{"firefox", "firefox-esr", firefoxArgs, firefoxLine, firefoxComplaints},
+}
+
+// session is a browser that runs, with one page.
+type session struct {
+	t     *testing.T
+	url   string
+	trust *x509.Certificate
+
+	mu      sync.Mutex
+	output  strings.Builder
+	console []string
+	said    chan struct{} // has an element when console has grown
+}
+
+// open starts a browser with a page, and takes what is said on its console. The
+// browser trusts chains of certificates with trust, if that is not nil. Where
+// the browser is not installed the test is skipped, but not in CI.
+func (b *browser) open(t *testing.T, url string, trust *x509.Certificate) *session {
+	t.Helper()
+	path, err := exec.LookPath(b.command)
+	if err != nil {
+		const remedy = "apt-get install chromium firefox-esr"
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%v: %s", err, remedy)
+		}
+		t.Skipf("%v: %s", err, remedy)
+	}
+	profile, err := os.MkdirTemp("", b.name) //nolint:usetesting // its children may outlive the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &session{t: t, url: url, trust: trust, said: make(chan struct{}, 1)}
+	cmd := exec.Command(path, b.args(profile, url, trust)...)
+	cmd.Env = append(cmd.Environ(), "HOME="+profile)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.read(s, r)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+		_ = w.Close()
+		<-done
+		_ = os.RemoveAll(profile)
+		if t.Failed() {
+			t.Log(s.output.String())
+		}
+	})
+	return s
+}
+
+// read reads what the browser writes.
+func (b *browser) read(s *session, r io.Reader) {
+	for lines := bufio.NewReader(r); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		b.line(s, strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// say takes a message on the console.
+func (s *session) say(text string) {
+	s.mu.Lock()
+	s.console = append(s.console, text)
+	s.mu.Unlock()
+	select {
+	case s.said <- struct{}{}:
+	default:
+	}
+}
+
+// note takes what else a browser writes.
+func (s *session) note(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.output.WriteString(line + "\n")
+}
+
+// messages returns what was said on the console.
+func (s *session) messages() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.console[:len(s.console):len(s.console)]
+}
+
+func chromiumArgs(profile, url string, trust *x509.Certificate) []string {
+	args := []string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--enable-logging=stderr", "--v=0", "--user-data-dir=" + profile, "--remote-debugging-port=0",
+	}
+	if trust != nil {
+		sum := sha256.Sum256(trust.RawSubjectPublicKeyInfo)
+		args = append(args, "--ignore-certificate-errors-spki-list="+base64.StdEncoding.EncodeToString(sum[:]))
+	}
+	return append(args, url)
+}
+
+// chromiumConsole matches what Chromium logs of a message on the console.
+var chromiumConsole = regexp.MustCompile(`:CONSOLE\W\d+\W.*? "(.*)", source: `)
+
+func chromiumLine(s *session, line string) {
+	if m := chromiumConsole.FindStringSubmatch(line); m != nil {
+		s.say(m[1])
+	} else {
+		s.note(line)
+	}
+}
+
+// firefoxPreferences spare what no page needs, to be ready sooner.
+const firefoxPreferences = `
+user_pref("browser.startup.page", 0);
+user_pref("browser.newtabpage.enabled", false);
+user_pref("browser.backup.enabled", false);
+user_pref("app.normandy.enabled", false);
+user_pref("app.update.enabled", false);
+user_pref("extensions.update.enabled", false);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+user_pref("dom.ipc.processPrelaunch.enabled", false);
+`
+
+func firefoxArgs(profile, _ string, _ *x509.Certificate) []string {
+	return []string{"--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0"}
+}
+
+// firefoxReady matches what Firefox says when it can be told what to do.
+var firefoxReady = regexp.MustCompile(`^WebDriver BiDi listening on (ws://\S+)`)
+
+func firefoxLine(s *session, line string) {
+	if m := firefoxReady.FindStringSubmatch(line); m != nil {
+		go drive(s, m[1]+"/session")
+	}
+	s.note(line)
+}

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var chromiumComplaints = map[reason]string{
+	origin:      "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+	credentials: "The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
+	wildcard:    "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'.",
+	method:      "Method %s is not allowed by Access-Control-Allow-Methods in preflight response.",
+	field:       "Request header field %s is not allowed by Access-Control-Allow-Headers in preflight response.",
+}
+
+// Firefox never says which method is missing.
+var firefoxComplaints = map[reason]string{
+	origin:      "(Reason: CORS header ‘Access-Control-Allow-Origin’ missing)",
+	credentials: "(Reason: expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’)",
+	wildcard:    "(Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’)",
+	method:      "(Reason: Did not find method in CORS header ‘Access-Control-Allow-Methods’)",
+	field:       "(Reason: header ‘%s’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response)",
+}
+
+// blocked matches what browsers say on the console of CORS.
+var blocked = regexp.MustCompile(`CORS|Cross-Origin`)
+
+// complaint returns what a browser says on the console about a cell, if anything.
+func (b *browser) complaint(c *cell) string {
+	reason, name := c.policy.refuses(c.page, c.call)
+	text := b.complaints[reason]
+	if strings.Contains(text, "%s") {
+		text = fmt.Sprintf(text, name)
+	}
+	return text
+}
+
+// judgeConsole checks what was said on the console about a cell: what it lacks,
+// once, and nothing if it lacks nothing.
+func (b *browser) judgeConsole(t *testing.T, c *cell, said []string) {
+	t.Helper()
+	said = slices.DeleteFunc(said, func(text string) bool { return !blocked.MatchString(text) })
+	if want := b.complaint(c); want != "" {
+		n := len(said)
+		said = slices.DeleteFunc(said, func(text string) bool { return strings.Contains(text, want) })
+		if n-len(said) != 1 {
+			t.Errorf("%s: on the console %d times, want once: %s", c, n-len(said), want)
+		}
+		// Firefox adds this, with the status null.
+		said = slices.DeleteFunc(said, func(text string) bool { return strings.Contains(text, "(Reason: CORS request did not succeed)") })
+	}
+	for _, text := range said {
+		t.Errorf("%s: unexpected on the console: %s", c, text)
+	}
+}
+
+// cellInURL matches the cell in a URL of a message on the console.
+var cellInURL = regexp.MustCompile(`\?cell=(\d+)`)
+
+// byCell returns the messages on the console, by the cell in their URL.
+func (s *session) byCell() map[int][]string {
+	said := make(map[int][]string)
+	for _, text := range s.messages() {
+		if m := cellInURL.FindStringSubmatch(text); m != nil {
+			id, _ := strconv.Atoi(m[1])
+			said[id] = append(said[id], text)
+		}
+	}
+	return said
+}
+
+// contain reports whether one of the messages has the text in it.
+func contain(messages []string, text string) bool {
+	return slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(m, text) })
+}
+
+// deviation is where a browser does not do what the standard says.
+type deviation struct {
+	browser, policy, call string // every browser if empty
+}
+
+var deviations = []deviation{
+	// Browsers still let * cover Authorization, which the standard does not:
+	// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+	{"", "everyone", "Authorization"},
+}
+
+// deviates reports whether a browser is known not to follow the standard in a
+// cell.
+func deviates(b *browser, c *cell) bool {
+	return slices.ContainsFunc(deviations, func(d deviation) bool {
+		return (d.browser == "" || d.browser == b.name) && d.policy == c.policy.name && d.call == c.call.name
+	})
+}
