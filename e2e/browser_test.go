@@ -45,10 +45,9 @@ type session struct {
 	said    chan struct{} // has an element when console has grown
 }
 
-// open starts a browser with a page, and takes what is said on its console. The
-// browser trusts chains of certificates with trust, if that is not nil. Where
-// the browser is not installed the test is skipped, but not in CI.
-func (b *browser) open(t *testing.T, url string, trust *x509.Certificate) *session {
+// find returns the path of the browser's command. Where it is not installed the
+// test is skipped, but not in CI.
+func (b *browser) find(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath(b.command)
 	if err != nil {
@@ -58,6 +57,14 @@ func (b *browser) open(t *testing.T, url string, trust *x509.Certificate) *sessi
 		}
 		t.Skipf("%v: %s", err, remedy)
 	}
+	return path
+}
+
+// open starts a browser with a page, and takes what is said on its console. The
+// browser trusts chains of certificates with trust, if that is not nil.
+func (b *browser) open(t *testing.T, url string, trust *x509.Certificate) *session {
+	t.Helper()
+	path := b.find(t)
 	profile, err := os.MkdirTemp("", b.name) //nolint:usetesting // its children may outlive the test
 	if err != nil {
 		t.Fatal(err)

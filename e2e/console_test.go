@@ -10,20 +10,20 @@ import (
 )
 
 var chromiumComplaints = map[reason]string{
-	origin:      "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
-	credentials: "The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
-	wildcard:    "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'.",
-	method:      "Method %s is not allowed by Access-Control-Allow-Methods in preflight response.",
-	field:       "Request header field %s is not allowed by Access-Control-Allow-Headers in preflight response.",
+	lacksOrigin:      "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+	lacksCredentials: "The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
+	isWildcard:       "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'.",
+	lacksMethod:      "Method %s is not allowed by Access-Control-Allow-Methods in preflight response.",
+	lacksField:       "Request header field %s is not allowed by Access-Control-Allow-Headers in preflight response.",
 }
 
 // Firefox never says which method is missing.
 var firefoxComplaints = map[reason]string{
-	origin:      "(Reason: CORS header ‘Access-Control-Allow-Origin’ missing)",
-	credentials: "(Reason: expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’)",
-	wildcard:    "(Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’)",
-	method:      "(Reason: Did not find method in CORS header ‘Access-Control-Allow-Methods’)",
-	field:       "(Reason: header ‘%s’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response)",
+	lacksOrigin:      "(Reason: CORS header ‘Access-Control-Allow-Origin’ missing)",
+	lacksCredentials: "(Reason: expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’)",
+	isWildcard:       "(Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’)",
+	lacksMethod:      "(Reason: Did not find method in CORS header ‘Access-Control-Allow-Methods’)",
+	lacksField:       "(Reason: header ‘%s’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response)",
 }
 
 // blocked matches what browsers say on the console of CORS.
@@ -31,7 +31,7 @@ var blocked = regexp.MustCompile(`CORS|Cross-Origin`)
 
 // complaint returns what a browser says on the console about a cell, if anything.
 func (b *browser) complaint(c *cell) string {
-	reason, name := c.policy.refuses(c.page, c.call)
+	reason, name := c.refused(b)
 	text := b.complaints[reason]
 	if strings.Contains(text, "%s") {
 		text = fmt.Sprintf(text, name)
@@ -76,23 +76,4 @@ func (s *session) byCell() map[int][]string {
 // contain reports whether one of the messages has the text in it.
 func contain(messages []string, text string) bool {
 	return slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(m, text) })
-}
-
-// deviation is where a browser does not do what the standard says.
-type deviation struct {
-	browser, policy, call string // every browser if empty
-}
-
-var deviations = []deviation{
-	// Browsers still let * cover Authorization, which the standard does not:
-	// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-	{"", "everyone", "Authorization"},
-}
-
-// deviates reports whether a browser is known not to follow the standard in a
-// cell.
-func deviates(b *browser, c *cell) bool {
-	return slices.ContainsFunc(deviations, func(d deviation) bool {
-		return (d.browser == "" || d.browser == b.name) && d.policy == c.policy.name && d.call == c.call.name
-	})
 }

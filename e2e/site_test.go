@@ -28,7 +28,7 @@ type site struct {
 
 	mu        sync.Mutex
 	cells     []*cell
-	missing   int             // cells without a result
+	pending   int             // cells without a result
 	protocols map[string]int  // requests to the API, by protocol
 	seen      map[string]seen // by cell, or by path and origin
 	progress  chan struct{}   // has an element when any of these has changed
@@ -61,7 +61,7 @@ type result struct {
 // hosts are those of the pages, the first one that of the page that is opened.
 // Over TLS a few are enough, as browsers judge the same way there.
 var hosts = map[string][]string{
-	"http":  {"app.localhost", "x.app.localhost", "evil.localhost", "xapp.localhost"},
+	"http":  {"app.localhost", "x.app.localhost", "xapp.localhost"},
 	"https": {"app.localhost", "x.app.localhost"},
 }
 
@@ -125,7 +125,7 @@ func (s *site) plan() {
 			}
 		}
 	}
-	s.missing = len(s.cells)
+	s.pending = len(s.cells)
 }
 
 // changed tells who waits that something has changed.
@@ -195,7 +195,7 @@ func (s *site) serveResults(_ http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		s.cells[got.ID].result = got
-		s.missing--
+		s.pending--
 	}
 	s.mu.Unlock()
 	s.changed()

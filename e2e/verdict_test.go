@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+)
+
+// reason is what a response has or lacks for that the Fetch standard does not
+// let a page read it (https://fetch.spec.whatwg.org/#cors-check,
+// https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+type reason string
+
+const (
+	none             reason = ""
+	lacksOrigin      reason = "no Access-Control-Allow-Origin"
+	isWildcard       reason = "Access-Control-Allow-Origin is *, with credentials"
+	lacksCredentials reason = "no Access-Control-Allow-Credentials"
+	lacksMethod      reason = "a method that is not in Access-Control-Allow-Methods"
+	lacksField       reason = "a field that is not in Access-Control-Allow-Headers"
+	notAsked         reason = "no-cors" // whatever the response says
+)
+
+// refuses returns the reason why a page may not read the response to a call, or
+// none, and the method or field that is missing.
+func (p *policy) refuses(page string, c *call) (reason, string) {
+	switch {
+	case c.noCORS:
+		return notAsked, ""
+	case !p.allows(page), c.tainted && !p.allows("null"):
+		return lacksOrigin, ""
+	case c.credentials && p.star:
+		return isWildcard, ""
+	case c.credentials && !p.credentials:
+		return lacksCredentials, ""
+	case !c.safelisted() && !slices.Contains(p.methods, c.method):
+		return lacksMethod, c.method
+	}
+	for name := range c.fields {
+		name = strings.ToLower(name)
+		if !slices.Contains(p.fields, name) && (!slices.Contains(p.fields, "*") || name == "authorization") {
+			return lacksField, name
+		}
+	}
+	return none, ""
+}
+
+// deviation is where a browser lets a page read what the standard does not.
+type deviation struct {
+	browser, policy, call string // every browser if empty
+}
+
+var deviations = []deviation{
+	// Browsers still let * cover Authorization, which the standard does not:
+	// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+	{"", "everyone", "Authorization"},
+}
+
+// refused returns the reason why a browser may not let the page of a cell read,
+// or none. Where it is known to deviate it may do either.
+func (c *cell) refused(b *browser) (reason, string) {
+	deviates := slices.ContainsFunc(deviations, func(d deviation) bool {
+		return (d.browser == "" || d.browser == b.name) && d.policy == c.policy.name && d.call == c.call.name
+	})
+	if deviates && c.result != nil && c.result.Read {
+		return none, ""
+	}
+	return c.policy.refuses(c.page, c.call)
+}
+
+// sent reports whether more than a preflight is sent for a cell.
+func (c *cell) sent(b *browser) bool {
+	reason, _ := c.refused(b)
+	return reason == none || !c.call.preflighted()
+}
