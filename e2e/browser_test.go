@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // browser is a browser to be tested.
@@ -75,7 +76,8 @@ func (b *browser) open(t *testing.T, url string, trust *x509.Certificate) *sessi
 	s := &session{t: t, url: url, trust: trust, said: make(chan struct{}, 1)}
 	cmd := exec.Command(path, b.args(profile, url, trust)...)
 	cmd.Env = append(cmd.Environ(), "HOME="+profile)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // to end its children, too
+	cmd.WaitDelay = time.Second
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
