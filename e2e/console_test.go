@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 var chromiumComplaints = map[reason]string{
@@ -71,6 +72,22 @@ func (s *session) byCell() map[int][]string {
 		}
 	}
 	return said
+}
+
+// waitFor waits for a message with the text in it about a cell, for as long as
+// that may take, and returns all about the cell.
+func (s *session) waitFor(cell int, text string) []string {
+	for deadline := time.After(aftermath); ; {
+		said := s.byCell()[cell]
+		if text == "" || contain(said, text) {
+			return said
+		}
+		select {
+		case <-s.said:
+		case <-deadline:
+			return said
+		}
+	}
 }
 
 // contain reports whether one of the messages has the text in it.

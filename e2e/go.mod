@@ -4,5 +4,8 @@ go 1.26.0
 
 require (
 	github.com/coder/websocket v1.8.15
+	github.com/seed-56c1dbac/caddy-cors v0.0.0-00010101000000-000000000000
 	golang.org/x/image v0.47.0
 )
+
+replace github.com/seed-56c1dbac/caddy-cors => ../

@@ -85,10 +85,7 @@ func start(t *testing.T, scheme string) *site {
 	s.pages = append(s.pages, "http://app.localhost:"+ports[2])
 	s.plan()
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write(page)
-	})
+	mux.HandleFunc("/{$}", servePage)
 	mux.HandleFunc("/pages", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(s.pages[1:])
 	})
@@ -98,6 +95,11 @@ func start(t *testing.T, scheme string) *site {
 	t.Cleanup(pages.Close)
 	s.startCaddy(pages.Listener.Addr().String(), startUpstream(t))
 	return s
+}
+
+func servePage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	_, _ = w.Write(page)
 }
 
 // freePorts returns ports on which nobody listens.
@@ -136,16 +138,38 @@ func (s *site) changed() {
 	}
 }
 
+// plan tells a page what to call.
+type plan struct {
+	ID      int            `json:"id"`
+	Way     string         `json:"way"`
+	URL     string         `json:"url"`
+	Init    map[string]any `json:"init"` // https://fetch.spec.whatwg.org/#requestinit
+	Upload  bool           `json:"upload"`
+	InOrder bool           `json:"inOrder"`
+}
+
+func newPlan(id int, url string, c *call) plan {
+	p := plan{ID: id, Way: c.way, URL: url, Init: map[string]any{"cache": "no-store"}, Upload: c.upload, InOrder: c.inOrder}
+	if p.Way == "" {
+		p.Way = "fetch"
+	}
+	if c.method != "" {
+		p.Init["method"] = c.method
+	}
+	if c.fields != nil {
+		p.Init["headers"] = c.fields
+	}
+	if c.body != "" {
+		p.Init["body"] = c.body
+	}
+	if c.credentials {
+		p.Init["credentials"] = "include"
+	}
+	return p
+}
+
 // serveCalls answers with the calls of a page.
 func (s *site) serveCalls(w http.ResponseWriter, r *http.Request) {
-	type plan struct {
-		ID      int            `json:"id"`
-		Way     string         `json:"way"`
-		URL     string         `json:"url"`
-		Init    map[string]any `json:"init"`
-		Upload  bool           `json:"upload"`
-		InOrder bool           `json:"inOrder"`
-	}
 	plans := []plan{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,28 +177,13 @@ func (s *site) serveCalls(w http.ResponseWriter, r *http.Request) {
 		if c.page != r.FormValue("origin") {
 			continue
 		}
-		p := plan{ID: id, Way: c.call.way, Init: make(map[string]any), Upload: c.call.upload, InOrder: c.call.inOrder}
-		if p.Way == "" {
-			p.Way = "fetch"
-		}
-		p.URL = s.api + "/" + c.policy.name + "/" + c.call.path
+		url := s.api + "/" + c.policy.name + "/" + c.call.path
 		if !c.call.inOrder {
-			p.URL += fmt.Sprintf("?cell=%d", id)
+			url += fmt.Sprintf("?cell=%d", id)
 		}
-		if c.policy.name != "cached" { // browsers do not use the preflight cache either, then
-			p.Init["cache"] = "no-store"
-		}
-		if c.call.method != "" {
-			p.Init["method"] = c.call.method
-		}
-		if c.call.fields != nil {
-			p.Init["headers"] = c.call.fields
-		}
-		if c.call.body != "" {
-			p.Init["body"] = c.call.body
-		}
-		if c.call.credentials {
-			p.Init["credentials"] = "include"
+		p := newPlan(id, url, c.call)
+		if c.policy.name == "cached" { // without a cache browsers do not keep preflights either
+			delete(p.Init, "cache")
 		}
 		plans = append(plans, p)
 	}
