@@ -74,7 +74,12 @@ func (s *site) missing(b *browser, session *session) (what string, results bool)
 		if c.call.inOrder {
 			continue
 		}
-		if c.sent(b) && s.seen[strconv.Itoa(id)].requests == 0 {
+		// Caddy logs a request when the browser may have gone on.
+		seen := s.seen[strconv.Itoa(id)]
+		if c.call.preflighted() && seen.preflights == 0 {
+			return fmt.Sprintf("%s: nothing was asked", c), false
+		}
+		if c.sent(b) && seen.requests == 0 {
 			return fmt.Sprintf("%s: nothing was sent", c), false
 		}
 		if text := b.complaint(c); text != "" && !contain(said[id], text) {
