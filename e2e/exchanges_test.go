@@ -70,6 +70,7 @@ var exchanges = []exchange{
 	{name: "preflight: no fields", fields: withCustom, preflight: with(allowPage), answer: good},
 	{name: "preflight: other fields", fields: withCustom, preflight: with(allowPage, allowHeaders+"X-Other"), answer: good},
 	{name: "preflight: fields * with cookies", fields: withCustom, credentials: true, preflight: with(allowPage, allowCredentials+"true", allowHeaders+"*"), answer: good},
+	{name: "preflight: Authorization by *", fields: withBearer, preflight: with(allowOrigin+"*", allowHeaders+"*"), answer: good},
 	{name: "preflight: the type of JSON", method: "POST", fields: asJSON, preflight: with(allowPage), answer: good},
 	{name: "preflight allowed, answer not", method: "PUT", preflight: with(allowPage, allowMethods+"PUT"), answer: with()},
 

@@ -8,4 +8,9 @@ require (
 	golang.org/x/image v0.47.0
 )
 
+require (
+	golang.org/x/net v0.60.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
 replace github.com/seed-56c1dbac/caddy-cors => ../
