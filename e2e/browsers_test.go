@@ -30,6 +30,7 @@ func TestBrowsers(t *testing.T) {
 					session := b.open(t, s.pages[0]+"/", s.issuer)
 					s.wait(t, &b, session)
 					s.judge(t, &b, session)
+					s.judgeCheck(t, &b)
 					if len(s.protocols) != 1 || s.protocols[p.name] == 0 {
 						t.Errorf("requests by protocol: %v, want %s only", s.protocols, p.name)
 					}

@@ -55,13 +55,17 @@ var deviations = []deviation{
 	{"", "everyone", "Authorization"},
 }
 
+// deviates reports whether a browser is known to deviate from the standard.
+func (c *cell) deviates(b *browser) bool {
+	return slices.ContainsFunc(deviations, func(d deviation) bool {
+		return (d.browser == "" || d.browser == b.name) && d.policy == c.policy.name && d.call == c.call.name
+	})
+}
+
 // refused returns the reason why a browser may not let the page of a cell read,
 // or none. Where it is known to deviate it may do either.
 func (c *cell) refused(b *browser) (reason, string) {
-	deviates := slices.ContainsFunc(deviations, func(d deviation) bool {
-		return (d.browser == "" || d.browser == b.name) && d.policy == c.policy.name && d.call == c.call.name
-	})
-	if deviates && c.result != nil && c.result.Read {
+	if c.deviates(b) && c.result != nil && c.result.Read {
 		return none, ""
 	}
 	return c.policy.refuses(c.page, c.call)
