@@ -6,6 +6,8 @@ replace github.com/seed-56c1dbac/caddy-cors => ../
 
 require (
 	github.com/caddyserver/caddy/v2 v2.11.9
+	github.com/go-chi/cors v1.2.2
+	github.com/gorilla/handlers v1.5.2
 	github.com/rs/cors v1.11.1
 	github.com/seed-56c1dbac/caddy-cors v0.0.0-00010101000000-000000000000
 )

@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	libraries = slices.Insert(libraries, 1, library{"jub0bs", wrapJub0bs})
+	libraries = slices.Insert(libraries, 1, library{name: "jub0bs", wrap: wrapJub0bs})
 }
 
 func wrapJub0bs(tb testing.TB, p policy, next http.Handler) http.Handler {

@@ -106,7 +106,7 @@ var wrkCount = regexp.MustCompile(`(?m)^ +(\d+) requests in ([\d.]+)s,`)
 // measure makes requests for a second.
 func (l *load) measure(ctx context.Context, s *server, w workload) (sample, error) {
 	args := append(l.command[1:len(l.command):len(l.command)],
-		"-t1", "-c", strconv.Itoa(l.connections), "-d", "1s")
+		"-t1", "-c", strconv.Itoa(l.connections), "-d", "1s", "--timeout", "30s")
 	for _, f := range w.fields() {
 		args = append(args, "-H", f[0]+": "+f[1])
 	}
