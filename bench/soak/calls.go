@@ -76,10 +76,11 @@ var pages = []page{
 	}},
 	{"ask, known", func(c *client) []string { return []string{knownOrigins[1+c.random.IntN(len(knownOrigins)-1)]} }, always},
 	// One that is not known is allowed if there is an answer to be had.
-	{"ask, new", func(c *client) []string { return []string{fmt.Sprintf("https://yes-%d.example", c.random.Uint64())} },
-		func(c *client, _ []string, allowed bool, from, to time.Time) bool {
-			return c.world.answers.could(allowed, from, to)
-		}},
+	{"ask, new", func(c *client) []string {
+		return []string{fmt.Sprintf("https://yes-%d.example", c.random.Uint64())}
+	}, func(c *client, _ []string, allowed bool, from, to time.Time) bool {
+		return c.world.answers.could(allowed, from, to)
+	}},
 }
 
 func lines(origin ...string) func(*client) []string {

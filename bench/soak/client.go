@@ -76,7 +76,9 @@ func (c *client) run(ctx context.Context, pause time.Duration) {
 		from, retries := time.Now(), 0
 		a, err := do()
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-			// A reload closes connections.
+			// A reload closes connections, also those that the old server has not
+			// accepted yet.
+			time.Sleep(250 * time.Millisecond)
 			retries++
 			a, err = do()
 		}
@@ -182,6 +184,9 @@ func (c *client) webSocket(ctx context.Context, call call) (a answer, err error)
 	echo := make([]byte, len("hello"))
 	if _, err := io.ReadFull(in, echo); err != nil {
 		return a, errors.Join(errors.New("nothing came back"), err)
+	}
+	if string(echo) != "hello" { // but the frame with which the proxy closes at a reload
+		return a, fmt.Errorf("%q came back", echo)
 	}
 	return answer{res.StatusCode, res.Header, string(echo)}, nil
 }

@@ -42,12 +42,6 @@ func (t *truth) settle(after time.Duration) {
 	t.spells = t.spells[max(0, len(t.spells)-64):]
 }
 
-// set is begin and settle.
-func (t *truth) set(value bool, after time.Duration) {
-	t.begin(value)
-	t.settle(after)
-}
-
 // could reports whether value can have been the truth at some time.
 func (t *truth) could(value bool, from, to time.Time) bool {
 	t.mu.Lock()
