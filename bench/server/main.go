@@ -20,7 +20,7 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 9, "how often each server takes its turn")
 	seconds := flag.Int("seconds", 3, "how long a round is for each server and kind of request, in seconds")
-	connections := flag.Int("connections", 32, "how many connections make requests")
+	connections := flag.Int("connections", 16, "how many connections make requests")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

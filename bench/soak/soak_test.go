@@ -40,3 +40,26 @@ func TestTruth(t *testing.T) {
 		}
 	}
 }
+
+// TestGrowth: what grows is told, and what goes up and down is not.
+func TestGrowth(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		at   func(i int) sample
+		want int // problems
+	}{
+		{"flat", func(int) sample { return sample{rss: 70 << 20, heap: 9 << 20, goroutines: 80} }, 0},
+		{"first much", func(i int) sample { return sample{rss: 90 << 20 / uint64(i+1)} }, 0},
+		{"up and down", func(i int) sample { return sample{goroutines: 80 + 40*(i%2)} }, 0},
+		{"heap", func(i int) sample { return sample{heap: uint64(9+i/5) << 20} }, 1},
+		{"all", func(i int) sample { return sample{rss: uint64(i) << 20, heap: uint64(i) << 20, goroutines: i} }, 3},
+	} {
+		var s samples
+		for i := range 100 {
+			s.all = append(s.all, tc.at(i))
+		}
+		if problems := s.growth(); len(problems) != tc.want {
+			t.Errorf("%s: %q, want %d problems", tc.name, problems, tc.want)
+		}
+	}
+}
