@@ -109,7 +109,7 @@ http://{{.Address}} {
 {{end}}
 `
 
-// Nginx has no credentials or exposed fields for other origins either, as
+// nginxConf has no credentials or exposed fields for other origins either, as
 // add_header leaves out what is empty.
 const nginxConf = `
 daemon off;
@@ -163,96 +163,116 @@ type site struct{ Address, Policy, Content string }
 // fileName is the name of the file that is served.
 const fileName = "file.txt"
 
+// fleet is all that runs.
+type fleet struct {
+	dir      string
+	upstream string // an address
+	running  []*process.Process
+}
+
+func (f *fleet) stop() {
+	for _, p := range f.running {
+		p.Stop()
+	}
+}
+
+// start starts a command on one of the processors.
+func (f *fleet) start(ctx context.Context, cpu int, cmd []string, addresses ...string) (*process.Process, error) {
+	cmd = append(pin(cpu), cmd...)
+	c := exec.CommandContext(ctx, cmd[0], cmd[1:]...) //nolint:gosec // the servers
+	c.Env = append(os.Environ(), "GOMAXPROCS=1", "XDG_DATA_HOME="+f.dir, "XDG_CONFIG_HOME="+f.dir)
+	p, err := process.Start(ctx, c, addresses...)
+	if err == nil {
+		f.running = append(f.running, p)
+	}
+	return p, err
+}
+
 // startServers starts all that are compared, and the upstream of the proxies.
 func startServers(ctx context.Context, dir string) (servers []*server, stop func(), err error) {
-	var running []*process.Process
-	stop = func() {
-		for _, p := range running {
-			p.Stop()
-		}
-	}
+	f := &fleet{dir: dir}
 	defer func() {
 		if err != nil {
-			stop()
+			f.stop()
 		}
 	}()
-	start := func(cmd []string, addresses ...string) (*process.Process, error) {
-		c := exec.CommandContext(ctx, cmd[0], cmd[1:]...) //nolint:gosec // the servers
-		c.Env = append(os.Environ(), "GOMAXPROCS=1", "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-		p, err := process.Start(ctx, c, addresses...)
-		if err == nil {
-			running = append(running, p)
-		}
-		return p, err
-	}
-
-	caddy, err := process.BuildCaddy(ctx, dir)
-	if err != nil {
-		return nil, nil, err
-	}
 	text := strings.Repeat("0123456789abcde\n", 4<<10/16)
 	if err := os.WriteFile(filepath.Join(dir, fileName), []byte(text), 0o600); err != nil {
 		return nil, nil, err
 	}
-	upstream, err := address()
+	caddy, err := process.BuildCaddy(ctx, dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := start(append(pin(1), caddy, "respond", "--listen", upstream, "hello"), upstream); err != nil {
+	if f.upstream, err = address(); err != nil {
 		return nil, nil, err
 	}
-
-	for i, policy := range policies {
-		s := &server{name: policy.name, sites: make(map[workload]string)}
-		contents := map[workload]site{
-			bare:      {Policy: policy.actual, Content: "respond hello"},
-			static:    {Policy: policy.actual, Content: "root " + dir + "\n\tfile_server"},
-			proxied:   {Policy: policy.actual, Content: "reverse_proxy " + upstream},
-			preflight: {Policy: policy.preflight, Content: "respond 204"},
-		}
-		sites, err := s.listen(contents)
+	if _, err := f.start(ctx, 1, []string{caddy, "respond", "--listen", f.upstream, "hello"}, f.upstream); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range policies {
+		s, err := f.startCaddy(ctx, caddy, p.name, p.actual, p.preflight)
 		if err != nil {
-			return nil, nil, err
-		}
-		config := filepath.Join(dir, fmt.Sprintf("Caddyfile.%d", i))
-		if err := write(config, caddyfile, map[string]any{"Sites": sites}); err != nil {
-			return nil, nil, err
-		}
-		if s.process, err = start(append(pin(0), caddy, "run", "--adapter", "caddyfile", "--config", config), s.addresses()...); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", s.name, err)
+			return nil, nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		servers = append(servers, s)
 	}
-
-	path, err := exec.LookPath("nginx")
-	if errors.Is(err, exec.ErrNotFound) {
+	switch path, err := exec.LookPath("nginx"); {
+	case errors.Is(err, exec.ErrNotFound):
 		fmt.Fprintln(os.Stderr, "nginx is not installed, and not compared")
-		return servers, stop, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, nil, err
+	default:
+		s, err := f.startNginx(ctx, path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", nginx, err)
+		}
+		servers = append(servers, s)
 	}
+	return servers, f.stop, nil
+}
+
+// startCaddy starts a Caddy with a policy for actual requests and one for
+// preflights.
+func (f *fleet) startCaddy(ctx context.Context, path, name, actual, forPreflight string) (*server, error) {
+	s := &server{name: name, sites: make(map[workload]string)}
+	sites, err := s.listen(map[workload]site{
+		bare:      {Policy: actual, Content: "respond hello"},
+		static:    {Policy: actual, Content: "root " + f.dir + "\n\tfile_server"},
+		proxied:   {Policy: actual, Content: "reverse_proxy " + f.upstream},
+		preflight: {Policy: forPreflight, Content: "respond 204"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	config := filepath.Join(f.dir, fmt.Sprintf("Caddyfile.%d", len(f.running)))
+	if err := write(config, caddyfile, map[string]any{"Sites": sites}); err != nil {
+		return nil, err
+	}
+	s.process, err = f.start(ctx, 0, []string{path, "run", "--adapter", "caddyfile", "--config", config}, s.addresses()...)
+	return s, err
+}
+
+func (f *fleet) startNginx(ctx context.Context, path string) (*server, error) {
 	s := &server{name: nginx, sites: make(map[workload]string)}
 	sites, err := s.listen(map[workload]site{
 		bare:      {Content: "return 200 hello;"},
-		static:    {Content: "root " + dir + ";"},
+		static:    {Content: "root " + f.dir + ";"},
 		proxied:   {Content: `proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";`},
 		preflight: {Content: "return 204;"},
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	config := filepath.Join(dir, "nginx.conf")
+	config := filepath.Join(f.dir, "nginx.conf")
 	if err := write(config, nginxConf, map[string]any{
-		"Dir": dir, "Upstream": upstream, "Sites": sites,
+		"Dir": f.dir, "Upstream": f.upstream, "Sites": sites,
 		"Temporary": []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"},
 	}); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if s.process, err = start(append(pin(0), path, "-p", dir, "-c", config), s.addresses()...); err != nil {
-		return nil, nil, err
-	}
-	return append(servers, s), stop, nil
+	s.process, err = f.start(ctx, 0, []string{path, "-p", f.dir, "-c", config}, s.addresses()...)
+	return s, err
 }
 
 // listen gives each site an address.
