@@ -61,7 +61,7 @@ func (r results) tables(servers []*server) string {
 		if !reached {
 			verdict = "**missed**"
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s, %.2f |\n", g.workload.name, g.other, goal, verdict, got)
+		fmt.Fprintf(w, "| %s | %s | %s | %s, %.3f |\n", g.workload.name, g.other, goal, verdict, got)
 	}
 	return w.String()
 }

@@ -25,6 +25,7 @@ const caddyfile = `
 	persist_config off
 	auto_https off
 	grace_period 2s
+	order cors after header
 	log {
 		output file {{.Log}} {
 			roll_disabled
@@ -58,7 +59,10 @@ http://{{.Address}} {
 		allow_credentials
 		max_age 1h
 	}
-	header Access-Control-Allow-Origin https://wrong.example
+	header {
+		X-Origin {{.Origin}}
+		Access-Control-Allow-Origin https://wrong.example
+	}
 	respond /respond hello
 	error /missing 404
 	handle /file {
@@ -83,7 +87,10 @@ http://{{.Address}} {
 }
 `
 
-// The origins that reloads add and take away, one in place of the other.
+// The origins that reloads add and take away, one in place of the other. X-Origin
+// says which it is in the configuration that has answered: a connection that is
+// made at the moment of a reload can stay with the old configuration, as long as
+// it lives.
 var reloadOrigins = [2]string{"https://first.reload.example", "https://second.reload.example"}
 
 // caddy is the Caddy that is looked at.

@@ -34,7 +34,7 @@ type page struct {
 	origin func(c *client) []string
 	// could reports whether it can have been right, at some time, that the origin
 	// was allowed, or that it was not.
-	could func(c *client, origin []string, allowed bool, from, to time.Time) bool
+	could func(c *client, a answer, allowed bool, from, to time.Time) bool
 }
 
 // knownOrigins are asked about at the beginning. From then on there is an answer
@@ -59,26 +59,22 @@ var pages = []page{
 	{"list", func(c *client) []string {
 		return []string{fmt.Sprintf("https://tenant-%d.example.net", c.random.IntN(500))}
 	}, always},
-	{"reload", lines(reloadOrigins[0]), func(c *client, _ []string, allowed bool, from, to time.Time) bool {
-		return c.caddy.inForce[0].could(allowed, from, to)
-	}},
-	{"reload", lines(reloadOrigins[1]), func(c *client, _ []string, allowed bool, from, to time.Time) bool {
-		return c.caddy.inForce[1].could(allowed, from, to)
-	}},
-	{"file", lines(fileOrigin), func(c *client, _ []string, allowed bool, from, to time.Time) bool {
+	{"reload", lines(reloadOrigins[0]), inConfig(0)},
+	{"reload", lines(reloadOrigins[1]), inConfig(1)},
+	{"file", lines(fileOrigin), func(c *client, _ answer, allowed bool, from, to time.Time) bool {
 		return c.world.inFile.could(allowed, from, to)
 	}},
-	{"http", lines(httpOrigin), func(c *client, _ []string, allowed bool, from, to time.Time) bool {
+	{"http", lines(httpOrigin), func(c *client, _ answer, allowed bool, from, to time.Time) bool {
 		return c.world.inList.could(allowed, from, to)
 	}},
-	{"ask", lines(askOrigin), func(c *client, _ []string, allowed bool, from, to time.Time) bool {
+	{"ask", lines(askOrigin), func(c *client, _ answer, allowed bool, from, to time.Time) bool {
 		return c.world.asked.could(allowed, from, to)
 	}},
 	{"ask, known", func(c *client) []string { return []string{knownOrigins[1+c.random.IntN(len(knownOrigins)-1)]} }, always},
 	// One that is not known is allowed if there is an answer to be had.
 	{"ask, new", func(c *client) []string {
 		return []string{fmt.Sprintf("https://yes-%d.example", c.random.Uint64())}
-	}, func(c *client, _ []string, allowed bool, from, to time.Time) bool {
+	}, func(c *client, _ answer, allowed bool, from, to time.Time) bool {
 		return c.world.answers.could(allowed, from, to)
 	}},
 }
@@ -87,5 +83,11 @@ func lines(origin ...string) func(*client) []string {
 	return func(*client) []string { return origin }
 }
 
-func always(_ *client, _ []string, allowed bool, _, _ time.Time) bool { return allowed }
-func never(_ *client, _ []string, allowed bool, _, _ time.Time) bool  { return !allowed }
+func inConfig(i int) func(*client, answer, bool, time.Time, time.Time) bool {
+	return func(_ *client, a answer, allowed bool, _, _ time.Time) bool {
+		return allowed == (a.header.Get("X-Origin") == reloadOrigins[i])
+	}
+}
+
+func always(_ *client, _ answer, allowed bool, _, _ time.Time) bool { return allowed }
+func never(_ *client, _ answer, allowed bool, _, _ time.Time) bool  { return !allowed }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -96,6 +97,12 @@ func (c *client) run(ctx context.Context, pause time.Duration) {
 			kind = "preflight"
 		}
 		c.tally.answered(fmt.Sprintf("%s %s, %s", protocol, kind, verdict), to.Sub(from), retries)
+		switch i := slices.Index(reloadOrigins[:], a.header.Get("X-Origin")); {
+		case i < 0:
+			c.tally.wrong("%s %s over %s: no X-Origin in %v", request.method, request.path, protocol, a.header)
+		case !c.caddy.inForce[i].could(true, from, to):
+			c.tally.late()
+		}
 		want := target.answer
 		if webSocket {
 			want.status = http.StatusSwitchingProtocols
@@ -233,7 +240,7 @@ func (c *client) judge(page page, call call, a answer, from, to time.Time) (verd
 		}
 	}
 	switch {
-	case !page.could(c, call.origin, allowed, from, to):
+	case !page.could(c, a, allowed, from, to):
 		return verdict, "wrong verdict"
 	case fmt.Sprint(fields) != fmt.Sprint(want):
 		return verdict, "wrong fields"

@@ -20,6 +20,7 @@ type tally struct {
 	kinds             map[string]int // of requests, by verdict
 	statuses          map[string]int // that were not expected
 	retries           int
+	lates             int           // answers by a configuration that was replaced
 	longest           time.Duration // that a request took
 	longestKind       string
 	longestReload     time.Duration
@@ -62,6 +63,13 @@ func (t *tally) unexpected(path string, status int) {
 	t.statuses[fmt.Sprintf("%s: %d", path, status)]++
 }
 
+// late counts an answer by a configuration that was replaced a while ago.
+func (t *tally) late() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lates++
+}
+
 // reloaded counts a reload, or its refusal.
 func (t *tally) reloaded(status int, took time.Duration) {
 	t.mu.Lock()
@@ -78,7 +86,8 @@ func (t *tally) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d requests, %d of them made again; %d reloads, %d refused configurations\n", t.requests, t.retries, t.reloads, t.refusals)
+	fmt.Fprintf(&text, "%d requests, %d of them made again; %d answered by a configuration that was replaced more than %s before; %d reloads, %d refused configurations\n",
+		t.requests, t.retries, t.lates, settles, t.reloads, t.refusals)
 	fmt.Fprintf(&text, "the longest took %.1f s (%s), the longest reload %.1f s\n", t.longest.Seconds(), t.longestKind, t.longestReload.Seconds())
 	for _, counts := range []map[string]int{t.kinds, t.statuses} {
 		for _, name := range slices.Sorted(maps.Keys(counts)) {
