@@ -19,6 +19,9 @@ import (
 // logName is the name of the file of Caddy's log.
 const logName = "log"
 
+// askTimeout is how long an answer may take.
+const askTimeout = 500 * time.Millisecond
+
 const caddyfile = `
 {
 	admin {{.Admin}}
@@ -48,7 +51,7 @@ http://{{.Address}} {
 			timeout 500ms
 		}
 		dynamic ask http://{{.World.Address}}/ask {
-			timeout 500ms
+			timeout {{.AskTimeout}}
 			ttl 1s
 			negative_ttl 1s
 			cache_size 1000
@@ -152,7 +155,8 @@ func (c *caddy) config(origin string) ([]byte, error) {
 	var text bytes.Buffer
 	err = t.Execute(&text, map[string]any{
 		"Admin": c.admin, "Address": c.address, "Log": filepath.Join(c.dir, logName), "Root": c.dir, "Origin": origin,
-		"World": map[string]string{"Address": c.world.address(), "Dead": c.world.dead, "File": c.world.file},
+		"AskTimeout": askTimeout,
+		"World":      map[string]string{"Address": c.world.address(), "Dead": c.world.dead, "File": c.world.file},
 	})
 	return text.Bytes(), err
 }

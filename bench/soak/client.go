@@ -90,7 +90,7 @@ func (c *client) run(ctx context.Context, pause time.Duration) {
 		to := time.Now()
 		verdict, problem := c.judge(page, request, a, from, to)
 		if problem != "" {
-			c.tally.wrong("%s %s %v (%s) over %s: %s: %d %v", request.method, request.path, request.origin, page.name, protocol, problem, a.status, a.header)
+			c.tally.wrong("%s %s %v (%s) over %s, in %s: %s: %d %v", request.method, request.path, request.origin, page.name, protocol, to.Sub(from), problem, a.status, a.header)
 		}
 		kind := "request"
 		if request.preflight {
