@@ -37,25 +37,41 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		h.record(r, d)
 		return next.ServeHTTP(sw, r)
 	}
+	// The next handler may change the request: request_header -Origin is common.
+	asked := r.Clone(r.Context())
+	comparable := isJudged(asked)
 	upstream, differences := agreementUnknown, []string(nil)
 	defer func() { // also if next panics
 		h.counters.countReport(d.kind, upstream)
-		h.record(r, d, zap.Stringer("upstream", upstream))
+		h.record(asked, d, zap.Stringer("upstream", upstream))
 		if upstream == agreementDifferent {
-			h.log(zapcore.InfoLevel, "the response allows something else than the policy of cors", r, d, zap.Strings("differences", differences))
+			h.log(zapcore.InfoLevel, "the response allows something else than the policy of cors", asked, d, zap.Strings("differences", differences))
 		}
 	}()
 	err := next.ServeHTTP(sw, r)
-	if err == nil || sw.status != 0 {
-		upstream, differences = h.compare(r, d, browser.Response{Status: sw.result(err), Header: w.Header()})
+	if comparable && (err == nil || sw.status != 0) {
+		upstream, differences = h.compare(asked, d, browser.Response{Status: sw.result(err), Header: w.Header()})
 	}
 	return err
+}
+
+// isJudged reports whether browsers check the response to r at all: not if it is
+// same-origin, a navigation, or the handshake of a WebSocket.
+func isJudged(r *http.Request) bool {
+	if sameOrigin(r) || len(r.Header["Sec-Websocket-Key"]) > 0 || r.ProtoMajor > 1 && r.Method == http.MethodConnect {
+		return false
+	}
+	mode := r.Header["Sec-Fetch-Mode"]
+	return len(mode) == 0 || len(mode) == 1 && mode[0] == "cors"
 }
 
 // compare compares what a response lets a page do with what it would if the policy
 // were enforced, with credentials and without, as the response to r does not
 // depend on which of them the page has used.
 func (h *Handler) compare(r *http.Request, d decision, theirs browser.Response) (agreement, []string) {
+	if theirs.Status == http.StatusNotModified && len(theirs.Header.Values(fetch.AllowOrigin)) == 0 {
+		return agreementUnknown, nil // that of the response in the browser's cache remains
+	}
 	ours := h.enforced(r, d, theirs)
 	var differences []string
 	for _, credentials := range []bool{false, true} {

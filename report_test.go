@@ -212,6 +212,82 @@ func TestReportOnly(t *testing.T) {
 	}
 }
 
+// TestReportOnlyUnjudged checks that nothing is compared where browsers check
+// nothing, or not this response.
+func TestReportOnlyUnjudged(t *testing.T) {
+	const origin = "Origin: https://a.example"
+	tests := []struct {
+		name     string
+		method   string
+		header   http.Header
+		status   int
+		upstream string // Access-Control-Allow-Origin
+		want     agreement
+	}{
+		{"fetch", "GET", fields(origin, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors"), 200, "", agreementDifferent},
+		{"same-origin", "POST", fields(origin, "Sec-Fetch-Site: same-origin"), 200, "", agreementUnknown},
+		{"a form", "POST", fields(origin, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"), 200, "", agreementUnknown},
+		{"a WebSocket", "GET", fields(origin, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 200, "", agreementUnknown},
+		{"revalidation", "GET", fields(origin), 304, "", agreementUnknown},
+		{"revalidation of another's", "GET", fields(origin), 304, "https://b.example", agreementDifferent},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			h := provision(t, "cors https://a.example {\nreport_only\n}")
+			logs := observe(h)
+			server := serve(t, h, func(w http.ResponseWriter, _ *http.Request) error {
+				if tc.upstream != "" {
+					w.Header().Set("Access-Control-Allow-Origin", tc.upstream)
+				}
+				w.WriteHeader(tc.status)
+				return nil
+			})
+			e := exchange{method: tc.method, header: tc.header, want: make(http.Header)}
+			if tc.upstream != "" {
+				e.want = fields("Access-Control-Allow-Origin: " + tc.upstream)
+			}
+			e.check(t, e.send(t, server))
+			got := logs.FilterMessage("cors").All()
+			if len(got) != 1 || got[0].ContextMap()["upstream"] != tc.want.String() {
+				t.Errorf("logged %v, want the upstream to be %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestReportOnlyChanged checks that what is compared is the request as it came,
+// whatever the next handler makes of it.
+func TestReportOnlyChanged(t *testing.T) {
+	h := provision(t, "cors https://a.example {\nallow_methods PUT\nreport_only\n}")
+	for _, tc := range []struct {
+		kind   string
+		method string
+		header http.Header
+	}{
+		{"actual", "GET", fields("Origin: https://a.example")},
+		{"preflight", "OPTIONS", preflight("https://a.example", "PUT")},
+	} {
+		logs := observe(h)
+		server := serve(t, h, func(w http.ResponseWriter, r *http.Request) error {
+			for _, name := range []string{"Origin", "Access-Control-Request-Method"} {
+				r.Header.Del(name) // as request_header does
+			}
+			r.Method, r.Host = "GET", "a.example"
+			_, err := io.WriteString(w, "body")
+			return err
+		})
+		e := exchange{method: tc.method, header: tc.header, want: make(http.Header)}
+		e.check(t, e.send(t, server))
+		got := logs.FilterMessage("cors").All()
+		if len(got) != 1 {
+			t.Fatalf("%s: %d decisions, want 1", tc.kind, len(got))
+		}
+		if m := got[0].ContextMap(); m["upstream"] != "different" || m["origin"] != "https://a.example" {
+			t.Errorf("%s: logged %v, want the origin, and that the upstream is different", tc.kind, m)
+		}
+	}
+}
+
 // TestReportOnlyNested checks who decides where one handler only reports.
 func TestReportOnlyNested(t *testing.T) {
 	const enforcing, reporting = "cors https://a.example", "cors https://a.example {\nreport_only\n}"
