@@ -122,6 +122,11 @@ var checks = []struct {
 		fix: "cors https://app.example", cause: "redirects need the field, too", message: "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
 	},
 	{
+		name: "a method of a page that misspells it", args: []string{"--method", "patch"},
+		preflight: ok(allowPage, "Access-Control-Allow-Methods: PATCH"), verdict: check.Blocked, code: browser.MethodNotAllowed, asked: "OPTIONS",
+		fix: "allow_methods PATCH", cause: `let the page write "PATCH"`, message: "Method patch is not allowed by Access-Control-Allow-Methods in preflight response.",
+	},
+	{
 		name: "nothing for an opaque origin", origin: "null", actual: ok(), verdict: check.Blocked, code: browser.MissingAllowOrigin, asked: "GET",
 		fix: "cors null {\n\tdangerously_allow null_origin\n}", message: "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
 	},

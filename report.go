@@ -39,7 +39,7 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	// The next handler may change the request: request_header -Origin is common.
 	asked := r.Clone(r.Context())
-	comparable := isJudged(asked)
+	judged := isJudged(asked)
 	upstream, differences := agreementUnknown, []string(nil)
 	defer func() { // also if next panics
 		h.counters.countReport(d.kind, upstream)
@@ -49,7 +49,7 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		}
 	}()
 	err := next.ServeHTTP(sw, r)
-	if comparable && (err == nil || sw.status != 0) {
+	if judged && (err == nil || sw.status != 0) {
 		upstream, differences = h.compare(asked, d, browser.Response{Status: sw.result(err), Header: w.Header()})
 	}
 	return err

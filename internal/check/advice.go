@@ -18,6 +18,9 @@ import (
 func advise(r *browser.Request, res browser.Response, f *browser.Failure) (cause, fix string) {
 	switch f.Code {
 	case browser.MissingAllowOrigin:
+		if target, ok := upgrade(r, res.Header.Get("Location")); ok {
+			return "the server redirects http to https, and says nothing about CORS with it: let the page call " + target, ""
+		}
 		return missingCause(res, f), directive(r)
 	case browser.MultipleAllowOrigin:
 		return multipleCause(res), directive(r)
@@ -32,11 +35,11 @@ func advise(r *browser.Request, res browser.Response, f *browser.Failure) (cause
 	case browser.PreflightStatus:
 		return statusCause(res.Status), directive(r)
 	case browser.MalformedAllowMethods:
-		return "methods are separated by commas, and browsers take one malformed list for a network error", "allow_methods " + r.Method
+		return "methods are separated by commas, and browsers take one malformed list for a network error", allowMethods(r)
 	case browser.MalformedAllowHeaders:
 		return "names are separated by commas, and browsers take one malformed list for a network error", allowHeaders(r)
 	case browser.MethodNotAllowed:
-		return methodCause(r, res), "allow_methods " + r.Method
+		return methodCause(r, res), allowMethods(r)
 	case browser.HeaderNotAllowed:
 		if wildcard(res, fetch.AllowHeaders) {
 			return "with credentials browsers take * for the name of a field", allowHeaders(r)
@@ -59,7 +62,7 @@ func directive(r *browser.Request) string {
 	page, tuple := origins.Parse(r.SentOrigin())
 	var lines []string
 	if !fetch.IsSafelistedMethod(r.Method) {
-		lines = append(lines, "allow_methods "+r.Method)
+		lines = append(lines, allowMethods(r))
 	}
 	if len(r.UnsafeHeaders()) > 0 {
 		lines = append(lines, allowHeaders(r))
@@ -81,6 +84,15 @@ func directive(r *browser.Request) string {
 		return first
 	}
 	return first + " {\n\t" + strings.Join(lines, "\n\t") + "\n}"
+}
+
+// allowMethods names the method, or the standard one that it is a misspelling of:
+// no policy has any other (fetch.CheckMethod), and the page has to write that.
+func allowMethods(r *browser.Request) string {
+	if fetch.CheckMethod(r.Method) != nil {
+		return "allow_methods " + strings.ToUpper(r.Method)
+	}
+	return "allow_methods " + r.Method
 }
 
 func allowHeaders(r *browser.Request) string {
@@ -182,18 +194,28 @@ func credentialsCause(f *browser.Failure) string {
 }
 
 func redirectCause(r *browser.Request, f *browser.Failure) (cause, fix string) {
+	if target, ok := upgrade(r, f.Value); ok {
+		return "browsers follow no redirect of a preflight, and the server redirects http to https: let the page call " + target, ""
+	}
 	target, err := r.URL().Parse(f.Value)
 	if err != nil {
 		return "browsers follow no redirect of a preflight", directive(r)
 	}
-	from := r.URL()
-	switch {
-	case from.Hostname() == target.Hostname() && from.Scheme == "http" && target.Scheme == "https":
-		return "browsers follow no redirect of a preflight, and the server redirects http to https: let the page call " + shown(target.String()), ""
-	case from.Host == target.Host && strings.Trim(from.Path, "/") == strings.Trim(target.Path, "/"):
+	if from := r.URL(); from.Host == target.Host && strings.Trim(from.Path, "/") == strings.Trim(target.Path, "/") {
 		return "browsers follow no redirect of a preflight, and the URL differs by a slash only: let the page call " + shown(target.String()), directive(r)
 	}
 	return "browsers follow no redirect of a preflight: answer it before anything redirects, or let the page call " + shown(target.String()), directive(r)
+}
+
+// upgrade returns where a Location leads, as it may be shown, if that is from http
+// to https of the same host: no policy changes anything about such a redirect.
+func upgrade(r *browser.Request, location string) (shownTarget string, ok bool) {
+	from := r.URL()
+	target, err := from.Parse(location)
+	if err != nil || location == "" || from.Hostname() != target.Hostname() || from.Scheme != "http" || target.Scheme != "https" {
+		return "", false
+	}
+	return shown(target.String()), true
 }
 
 func methodCause(r *browser.Request, res browser.Response) string {

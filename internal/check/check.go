@@ -124,7 +124,7 @@ func (p *run) preflight(r *browser.Request) bool {
 
 // unsent ends a check before the request itself.
 func (p *run) unsent(r *browser.Request) {
-	if r.NeedsPreflight() {
+	if r.NeedsPreflight() || !r.IsCORS() {
 		p.Verdict = Allowed
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/idna"
+
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
@@ -75,6 +77,9 @@ func parseResolve(entry string) (from, to string, err error) {
 	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"))
 	if !ok || host == "" || port == "" || err != nil {
 		return "", "", fmt.Errorf("--resolve %q is not host:port:address: write one such as api.example.com:443:127.0.0.1", entry)
+	}
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii // as it is dialed
 	}
 	return strings.ToLower(net.JoinHostPort(host, port)), net.JoinHostPort(ip.String(), port), nil
 }
