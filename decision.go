@@ -64,7 +64,9 @@ type decision struct {
 	kind   kind
 	result result
 	reason reason
-	err    error // of the sources that could not tell
+	// counted says that the request has been counted already.
+	counted bool
+	err     error // of the sources that could not tell
 }
 
 // decide decides about r. What it costs does not depend on what a stranger sends.

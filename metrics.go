@@ -37,8 +37,12 @@ type counters struct {
 	reportOnly [kinds][agreements]prometheus.Counter
 }
 
-// count counts a decision.
+// count counts a decision, unless that was done before its request went to an
+// error route.
 func (c *counters) count(d decision) {
+	if d.counted {
+		return
+	}
 	if counter := c.requests[d.kind][d.result][d.reason]; counter != nil {
 		counter.Inc()
 	}

@@ -126,6 +126,7 @@ type Handler struct {
 	problems []string
 	counters *counters
 	logger   *zap.Logger
+	reports  *zap.Logger // what report_only finds, some of it
 	debug    bool // whether decisions are logged
 }
 
@@ -141,6 +142,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.debug = h.logger.Core().Enabled(zapcore.DebugLevel)
+	h.reports = sampled(h.logger)
 	if h.PreflightStatus == 0 {
 		h.PreflightStatus = http.StatusNoContent
 	}
@@ -177,7 +179,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	d := h.policy.decide(r)
-	setVars(r, d)
+	if setVars(r, d) {
+		d.counted = isErrorRoute(r)
+	}
 	switch {
 	case h.ReportOnly:
 		return h.report(w, r, next, d)
@@ -191,10 +195,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	rw := newResponseWriter(w, h.policy.answer(r, d.result), d.origin)
 	defer rw.commit()
-	if h.RejectDisallowed && d.result == resultDenied && !isErrorRoute(r) {
+	if h.rejects(r, d) {
 		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.reason))
 	}
 	return next.ServeHTTP(rw, r)
+}
+
+// rejects reports whether r is refused, and not only its response kept from the
+// page.
+func (h *Handler) rejects(r *http.Request, d decision) bool {
+	return h.RejectDisallowed && d.kind == kindActual && d.result == resultDenied && !isErrorRoute(r)
 }
 
 // isErrorRoute reports whether r is being handled by an error route. What is

@@ -206,3 +206,32 @@ func TestVariables(t *testing.T) {
 		})
 	}
 }
+
+// TestCountedOnce: a request that goes to an error route with the same cors is
+// counted once.
+func TestCountedOnce(t *testing.T) {
+	for _, tc := range []struct {
+		name, option string
+		want         []string
+	}{
+		{"enforced", "", []string{`requests_total{kind="actual",reason="",result="allowed",server="main"} 1`}},
+		{"reported", `, "report_only": true`, []string{
+			`report_only_total{kind="actual",server="main",upstream="unknown"} 1`,
+			`requests_total{kind="actual",reason="",result="allowed",server="main"} 1`,
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			handler := `{"handler": "cors", "allow_origins": ["https://a.example"]` + tc.option + `}`
+			c := control(t)
+			c.mustAPI(t, "POST", "/load", strings.Replace(
+				c.config(handler, `{"handler": "error", "status_code": 502}`),
+				`"routes": [`, `"errors": {"routes": [{"handle": [`+handler+`, {"handler": "static_response", "status_code": 502, "body": "error"}]}]}, "routes": [`, 1))
+			if res, err := c.send("HTTP/1.1", call{header: lines("Origin: https://a.example")}); err != nil || string(res.body) != "error" {
+				t.Fatalf("%v, %v", res, err)
+			}
+			if got := c.metrics(t); !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -36,31 +36,39 @@ func init() {
 	}
 }
 
-// setVars tells the logs and the handlers to come what was decided.
-func setVars(r *http.Request, d decision) {
+// setVars tells the logs and the handlers to come what was decided. It reports
+// whether another handler had done so.
+func setVars(r *http.Request, d decision) (again bool) {
 	vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	if !ok {
-		return
+		return false
 	}
+	before := len(vars)
 	vars[resultVar] = resultVars[d.result]
-	if d.reason == reasonNone {
-		delete(vars, reasonVar) // of another handler, where this is an error route
-		return
+	again = len(vars) == before
+	if d.reason != reasonNone {
+		vars[reasonVar] = reasonVars[d.reason]
+	} else if again {
+		delete(vars, reasonVar)
 	}
-	vars[reasonVar] = reasonVars[d.reason]
+	return again
 }
 
 // record counts and logs what was decided.
-func (h *Handler) record(r *http.Request, d decision, more ...zap.Field) {
+func (h *Handler) record(r *http.Request, d decision) {
 	h.counters.count(d)
+	h.log(r, d)
+}
+
+// log logs what was decided, for whoever debugs.
+func (h *Handler) log(r *http.Request, d decision, more ...zap.Field) {
 	if h.debug && d.result != resultNone {
-		h.log(zapcore.DebugLevel, "cors", r, d, more...)
+		writeDecision(h.logger.Check(zapcore.DebugLevel, "cors"), r, d, more...)
 	}
 }
 
-// log logs a decision. What a stranger can put into the log is bounded.
-func (h *Handler) log(level zapcore.Level, message string, r *http.Request, d decision, more ...zap.Field) {
-	entry := h.logger.Check(level, message)
+// writeDecision writes a decision to the log. What a stranger can put there is bounded.
+func writeDecision(entry *zapcore.CheckedEntry, r *http.Request, d decision, more ...zap.Field) {
 	if entry == nil {
 		return
 	}

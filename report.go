@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -37,22 +38,36 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		h.record(r, d)
 		return next.ServeHTTP(sw, r)
 	}
+	h.counters.count(d) // before a response that may not come to an end for long
 	// The next handler may change the request: request_header -Origin is common.
 	asked := r.Clone(r.Context())
-	judged := isJudged(asked)
 	upstream, differences := agreementUnknown, []string(nil)
 	defer func() { // also if next panics
-		h.counters.countReport(d.kind, upstream)
-		h.record(asked, d, zap.Stringer("upstream", upstream))
+		if !d.counted {
+			h.counters.countReport(d.kind, upstream)
+		}
+		h.log(asked, d, zap.Stringer("upstream", upstream))
 		if upstream == agreementDifferent {
-			h.log(zapcore.InfoLevel, "the response allows something else than the policy of cors", asked, d, zap.Strings("differences", differences))
+			writeDecision(h.reports.Check(zapcore.InfoLevel, "the response allows something else than the policy of cors"), asked, d, zap.Strings("differences", differences))
 		}
 	}()
 	err := next.ServeHTTP(sw, r)
-	if judged && (err == nil || sw.status != 0) {
+	switch {
+	case err != nil && sw.status == 0: // it is for an error route to respond
+	case h.rejects(asked, d):
+		upstream, differences = agreementDifferent, []string{"the policy rejects the request with 403"}
+	case isJudged(asked):
 		upstream, differences = h.compare(asked, d, browser.Response{Status: sw.result(err), Header: w.Header()})
 	}
 	return err
+}
+
+// sampled returns a logger that writes ten entries a minute: what differs is
+// likely to do so on every request.
+func sampled(logger *zap.Logger) *zap.Logger {
+	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
+	}))
 }
 
 // isJudged reports whether browsers check the response to r at all: not if it is

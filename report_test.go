@@ -20,6 +20,7 @@ import (
 func observe(h *Handler) *observer.ObservedLogs {
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.logger, h.debug = zap.New(core), true
+	h.reports = sampled(h.logger)
 	return logs
 }
 
@@ -31,7 +32,6 @@ func TestReportOnly(t *testing.T) {
 		allow_headers X-Token
 		expose_headers X-Total
 		allow_credentials
-		reject_disallowed
 		report_only
 	}`
 	upstreamError := errors.New("dead")
@@ -104,6 +104,10 @@ func TestReportOnly(t *testing.T) {
 				"without credentials, the policy allows it, but the response does not: multiple_allow_origin",
 				"with credentials, the policy allows it, but the response does not: multiple_allow_origin",
 			},
+		},
+		{
+			name: "a form, which the policy rejects", directive: "cors https://a.example {\nreject_disallowed\nreport_only\n}", method: "POST", header: fields("Origin: https://login.example", "Sec-Fetch-Mode: navigate"),
+			log: "actual denied origin different", differences: []string{"the policy rejects the request with 403"},
 		},
 		{name: "malformed", header: fields("Origin: a.example"), log: "actual denied malformed_origin same"},
 		{name: "same-origin", header: fields("Origin: http://host.example"), method: "POST", log: "actual same_origin - -"},
@@ -319,5 +323,20 @@ func TestReportOnlyNested(t *testing.T) {
 				t.Errorf("%d decisions, want %d", n, tc.logged)
 			}
 		})
+	}
+}
+
+// TestReportOnlySampled: what differs on every request does not fill the log.
+func TestReportOnlySampled(t *testing.T) {
+	h := provision(t, "cors https://a.example {\nreport_only\n}")
+	logs := observe(h)
+	h.debug = false
+	server := serve(t, h, func(http.ResponseWriter, *http.Request) error { return nil })
+	e := exchange{header: fields("Origin: https://a.example")}
+	for range 100 {
+		e.send(t, server)
+	}
+	if n := logs.Len(); n != 10 {
+		t.Errorf("%d entries, want 10", n)
 	}
 }

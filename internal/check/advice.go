@@ -46,7 +46,7 @@ func advise(r *browser.Request, res browser.Response, f *browser.Failure) (cause
 		}
 		return "", "allow_headers " + http.CanonicalHeaderKey(f.Value)
 	case browser.WildcardAuthorization:
-		return "that is the standard; Chromium and Firefox still let it pass, and warn", "allow_headers * Authorization"
+		return "that is the standard; Chromium and Firefox still let it pass", "allow_headers * Authorization"
 	case browser.RedirectCredentials:
 		return "browsers send no user name and no password to another origin: redirect without them", ""
 	case browser.TooManyRedirects:
@@ -111,7 +111,7 @@ func missingCause(res browser.Response, f *browser.Failure) string {
 	case f.Preflight:
 		return "the server answers OPTIONS, but allows nothing, at least not to this origin"
 	case res.Status >= 300 && res.Status <= 399:
-		return "redirects need the field, too: browsers check them before they follow"
+		return "redirects need the field, too: browsers check them before they follow; where one leads to a login page, answer calls with 401 instead"
 	case res.Status == http.StatusBadGateway || res.Status == http.StatusServiceUnavailable || res.Status == http.StatusGatewayTimeout:
 		return "a proxy answers in place of the server that knows of CORS"
 	case res.Status >= 400:

@@ -5,6 +5,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -207,6 +208,9 @@ func (p *run) send(step *Step, r *browser.Request, h http.Header) (browser.Respo
 func (p *run) fail(err error) {
 	p.Verdict = Unknown
 	p.Error = shown(err.Error())
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		p.Error += ": --cacert names who signs it, --insecure takes any"
+	}
 }
 
 // warnAbout says what a browser would do to the call beside CORS.

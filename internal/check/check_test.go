@@ -136,7 +136,7 @@ The request itself:
   > Content-Type: application/json
   > Cookie: …
   > Origin: https://app.example.com
-  > X-A: b
+  > X-A: …
   < 299
   < Access-Control-Allow-Credentials: true
   < Access-Control-Allow-Origin: https://app.example.com

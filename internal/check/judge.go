@@ -148,7 +148,7 @@ func fault(r *browser.Request, res browser.Response, f *browser.Failure) string 
 	case browser.MultipleAllowOrigin:
 		return fmt.Sprintf("%s has several values: %s", fetch.AllowOrigin, value)
 	case browser.InvalidAllowOrigin:
-		return fmt.Sprintf("%s is no origin: %q", fetch.AllowOrigin, value)
+		return fmt.Sprintf("%s is no origin: %s", fetch.AllowOrigin, value)
 	case browser.AllowOriginMismatch:
 		return fmt.Sprintf("%s is %s, not %s", fetch.AllowOrigin, value, r.SentOrigin())
 	case browser.WildcardWithCredentials:

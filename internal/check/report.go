@@ -154,18 +154,16 @@ func few(names []string) []string {
 }
 
 // sentFields returns the fields that matter of those that a page or CORS adds to a
-// request. What only a cookie jar knows is kept off the terminal.
+// request. Values that may be secrets are kept off the terminal.
 func sentFields(h http.Header) []Field {
 	fields := []Field{}
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			switch name {
-			case "Cookie", "Authorization":
+			switch {
+			case name == "Accept" && value == "*/*":
+				continue
+			case name != fetch.Origin && !strings.HasPrefix(name, fetch.ResponsePrefix) && name != "Content-Type" && !browser.IsSafelisted(name, value):
 				value = "…"
-			case "Accept":
-				if value == "*/*" {
-					continue
-				}
 			}
 			fields = append(fields, Field{shown(name), shown(value)})
 		}
