@@ -127,7 +127,7 @@ type Handler struct {
 	counters *counters
 	logger   *zap.Logger
 	reports  *zap.Logger // what report_only finds, some of it
-	debug    bool // whether decisions are logged
+	debug    bool        // whether decisions are logged
 }
 
 // CaddyModule returns the Caddy module information.
