@@ -51,8 +51,6 @@ func (s *site) startCaddy(pages, upstream string) {
 	for _, p := range s.policies() {
 		fmt.Fprintf(&directives, "cors /%s/* %s\n", p.name, p.directive)
 	}
-	dir := s.t.TempDir()
-	config := filepath.Join(dir, "Caddyfile")
 	text := fmt.Sprintf(`{
 	admin off
 	auto_https disable_redirects
@@ -78,43 +76,55 @@ func (s *site) startCaddy(pages, upstream string) {
 }
 `, s.api, s.elsewhere(), tls, directives.String(), upstream,
 		strings.Join(s.pages[:len(s.pages)-1], ", "), tls, pages, s.pages[len(s.pages)-1], pages)
+	root := runCaddy(s.t, text, s.readLog)
+	for _, origin := range append([]string{s.api, s.elsewhere()}, s.pages...) {
+		if issuer := await(s.t, origin, root); issuer != nil {
+			s.issuer = issuer
+		}
+	}
+}
+
+// runCaddy starts a Caddy with a Caddyfile, and hands what it logs to read, which
+// writes what it has no use for to log. It returns the path of the certificate of
+// Caddy's own authority.
+func runCaddy(t *testing.T, text string, read func(r io.Reader, log *strings.Builder)) (root string) {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "run", "--config", config)
 	cmd.Env = append(cmd.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	r, w := io.Pipe()
 	cmd.Stderr = w
 	var log strings.Builder
-	read := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(read)
-		s.readLog(r, &log)
+		defer close(done)
+		read(r, &log)
 	}()
 	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	s.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		_ = w.Close()
-		if <-read; s.t.Failed() {
-			s.t.Log(log.String())
+		if <-done; t.Failed() {
+			t.Log(log.String())
 		}
 	})
-	root := filepath.Join(dir, "caddy/pki/authorities/local/root.crt")
-	for _, origin := range append([]string{s.api, s.elsewhere()}, s.pages...) {
-		s.await(origin, root)
-	}
+	return filepath.Join(dir, "caddy/pki/authorities/local/root.crt")
 }
 
-// await waits until Caddy serves an origin, and takes the certificate that has
-// signed Caddy's own.
-func (s *site) await(origin, root string) {
-	s.t.Helper()
+// await waits until Caddy serves an origin, and returns the certificate that has
+// signed Caddy's own, if there is TLS.
+func await(t *testing.T, origin, root string) (issuer *x509.Certificate) {
+	t.Helper()
 	u, err := url.Parse(origin)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	address := net.JoinHostPort("localhost", u.Port())
 	connect := func() error {
@@ -134,7 +144,7 @@ func (s *site) await(origin, root string) {
 		if err := client.Handshake(); err != nil {
 			return err
 		}
-		s.issuer = client.ConnectionState().PeerCertificates[1]
+		issuer = client.ConnectionState().PeerCertificates[1]
 		return nil
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -142,10 +152,10 @@ func (s *site) await(origin, root string) {
 	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
 		err := connect()
 		if err == nil {
-			return
+			return issuer
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("Caddy does not serve %s: %v", origin, err)
+			t.Fatalf("Caddy does not serve %s: %v", origin, err)
 		}
 	}
 }
