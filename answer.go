@@ -51,7 +51,7 @@ func newAnswer(vary []string, ownsTiming bool, fields ...field) *answer {
 // response needs its own, because other handlers edit the values of a header map
 // in place.
 func (a *answer) apply(h http.Header, values []string) {
-	varied := removeCORS(h)
+	varied := len(h) > 0 && removeCORS(h)
 	if a.ownsTiming {
 		delete(h, fetch.TimingAllowOrigin)
 	}

@@ -70,10 +70,13 @@ type decision struct {
 }
 
 // decide decides about r. What it costs does not depend on what a stranger sends.
-func (p *policy) decide(r *http.Request) decision {
-	d := p.judge(r)
+func (p *policy) decide(r *http.Request) (d decision) {
+	lines := r.Header[fetch.Origin]
+	if len(lines) == 0 {
+		return d // nothing to decide: resultNone
+	}
+	d = p.judge(r, lines)
 	switch {
-	case d.result == resultNone:
 	case isPreflight(r):
 		d.kind = kindPreflight
 		if d.result == resultAllowed {
@@ -85,10 +88,9 @@ func (p *policy) decide(r *http.Request) decision {
 	return d
 }
 
-// judge judges the origin of r. The length and the shape of an origin come
-// before anything that looks into the policy.
-func (p *policy) judge(r *http.Request) decision {
-	lines := r.Header[fetch.Origin]
+// judge judges the origin of r, of which lines are the field Origin. The length
+// and the shape of an origin come before anything that looks into the policy.
+func (p *policy) judge(r *http.Request, lines []string) decision {
 	switch {
 	case len(lines) == 0:
 		return decision{result: resultNone}

@@ -133,15 +133,15 @@ func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
 	if m.policy == nil {
 		return false, nil
 	}
+	lines := r.Header[fetch.Origin]
 	if m.policy.any {
-		lines := r.Header[fetch.Origin]
 		if len(lines) != 1 {
 			return false, nil
 		}
 		_, ok := origins.Parse(lines[0])
 		return ok || lines[0] == origins.Null, nil
 	}
-	d := m.policy.judge(r)
+	d := m.policy.judge(r, lines)
 	if d.err != nil {
 		if entry := m.logger.Check(zapcore.DebugLevel, "origin does not match"); entry != nil {
 			entry.Write(zap.String("reason", d.reason.String()), zap.Error(d.err))

@@ -193,7 +193,7 @@ func BenchmarkRequest(b *testing.B) {
 		{"preflight-denied", typical, preflight("https://evil.example", "content-type")},
 		{"every-origin", everyOrigin, actual("https://app.example.com")},
 	} {
-		compare(b, bc.name, bc.p, bc.r)
+		compare(b, bc.name, bc.p, bc.r, floor)
 	}
 }
 

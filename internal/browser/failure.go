@@ -26,7 +26,7 @@ const (
 	HeaderNotAllowed      Code = "header_not_allowed"
 
 	// Chromium and Firefox do not follow the standard here: they let the request
-	// pass, and warn.
+	// pass.
 	WildcardAuthorization Code = "wildcard_authorization"
 )
 
