@@ -25,7 +25,7 @@ type floorHandler struct {
 }
 
 func wrapFloor(_ testing.TB, p policy, next http.Handler) http.Handler {
-	f := floorHandler{make(map[string]bool), prometheus.NewCounter(prometheus.CounterOpts{Name: "requests_total"})}
+	f := floorHandler{make(map[string]bool), prometheus.NewCounter(prometheus.CounterOpts{Name: "requests_total", Help: "Counter of requests."})}
 	for _, o := range p.origins {
 		f.allowed[o] = true
 	}
@@ -39,8 +39,12 @@ func wrapFloor(_ testing.TB, p policy, next http.Handler) http.Handler {
 // floorFields are what a response has: only the first without an allowed origin,
 // and without the last two if it is not one to a preflight.
 var floorFields = [6]struct{ name, value string }{
-	{"Vary", "Origin"}, {"Access-Control-Allow-Origin", ""}, {"Access-Control-Allow-Credentials", "true"},
-	{"Access-Control-Expose-Headers", "X-Total"}, {"Access-Control-Allow-Headers", "Authorization, Content-Type"}, {"Access-Control-Max-Age", "3600"},
+	{"Vary", "Origin"},
+	{"Access-Control-Allow-Origin", ""},
+	{"Access-Control-Allow-Credentials", "true"},
+	{"Access-Control-Expose-Headers", "X-Total"},
+	{"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+	{"Access-Control-Max-Age", "3600"},
 }
 
 func (f *floorHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
