@@ -142,7 +142,9 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.debug = h.logger.Core().Enabled(zapcore.DebugLevel)
-	h.reports = sampled(h.logger)
+	if h.ReportOnly {
+		h.reports = sampled(h.logger) // which takes some memory
+	}
 	if h.PreflightStatus == 0 {
 		h.PreflightStatus = http.StatusNoContent
 	}
