@@ -30,10 +30,8 @@ func TestBrowsers(t *testing.T) {
 					session := b.open(t, s.pages[0]+"/", s.issuer)
 					s.wait(t, &b, session)
 					s.judge(t, &b, session)
+					s.judgeProtocol(t, p.name)
 					s.judgeCheck(t, &b)
-					if len(s.protocols) != 1 || s.protocols[p.name] == 0 {
-						t.Errorf("requests by protocol: %v, want %s only", s.protocols, p.name)
-					}
 				})
 			}
 		})
@@ -124,6 +122,16 @@ func (s *site) judge(t *testing.T, b *browser, session *session) {
 	t.Logf("%d cells, of which %d could be read", len(s.cells), read)
 	if read < 100 {
 		t.Errorf("only %d could be read", read)
+	}
+}
+
+// judgeProtocol checks that the browser has spoken one protocol with the API.
+func (s *site) judgeProtocol(t *testing.T, name string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.protocols) != 1 || s.protocols[name] == 0 {
+		t.Errorf("requests by protocol: %v, want %s only", s.protocols, name)
 	}
 }
 
