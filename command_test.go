@@ -505,6 +505,7 @@ func TestCheckTLS(t *testing.T) {
 		{[]string{"--cacert", ca, "--resolve", "example.com:" + port + ":127.0.0.1"}, "https://Example.com:" + port, 0},
 		{[]string{"--cacert", ca, "--resolve", "other.invalid:" + port + ":127.0.0.1"}, "https://other.invalid:" + port, 2}, // not in the certificate
 		{[]string{"-k", "--resolve", "other.invalid:" + port + ":127.0.0.1"}, "https://other.invalid:" + port, 0},
+		{[]string{"-k"}, "https://a.b.localhost:" + port, 0}, // loopback, as browsers have it
 	} {
 		args := append([]string{"--origin", pageOrigin, tc.url}, tc.args...)
 		if out, stderr, status := execute(t, checkCommand(), args...); status != tc.status || stderr != "" {

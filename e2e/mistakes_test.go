@@ -49,7 +49,7 @@ func authentication(site, handle string) string {
 	return `api.example.com {
 	` + site + `
 	basic_auth {
-		bob $2a$04$Tgg4.AJW3FYj0.VrgY.qbOYWdcahSE5VTgfccPqVVaiFnnqTNMpge
+		bob $2a$14$4xTPZ0nRTisxC12tj7YNDObY2PHst2bVx2q0wH6MPoL.HeHnmvDqS
 	}
 	handle {
 		` + handle + `

@@ -370,7 +370,9 @@ func TestParseResolve(t *testing.T) {
 		"Example.com:443:127.0.0.1": "example.com:443 127.0.0.1:443",
 		"a:1:::1":                   "a:1 [::1]:1",
 		"a:1:[::1]":                 "a:1 [::1]:1",
-		"a:1":                       "", "a": "", "": "", ":1:127.0.0.1": "", "a::127.0.0.1": "", "a:1:b": "", "a:1:127.0.0.1,127.0.0.2": "",
+		"bücher.example:443:::1":    "xn--bcher-kva.example:443 [::1]:443",
+		"*:1:127.0.0.1":             "", "*.example.com:1:127.0.0.1": "",
+		"a:1": "", "a": "", "": "", ":1:127.0.0.1": "", "a::127.0.0.1": "", "a:1:b": "", "a:1:127.0.0.1,127.0.0.2": "",
 	} {
 		from, to, err := parseResolve(entry)
 		if got := strings.TrimSpace(from + " " + to); got != want || (err == nil) != (want != "") {

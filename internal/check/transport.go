@@ -45,6 +45,8 @@ func (c *Connection) Transport() (http.RoundTripper, error) {
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if to, ok := addresses[strings.ToLower(addr)]; ok {
 				addr = to
+			} else if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
+				addr = net.JoinHostPort("localhost", port) // as browsers have it, whatever the resolver knows
 			}
 			return dialer.DialContext(ctx, network, addr)
 		},
@@ -75,7 +77,7 @@ func parseResolve(entry string) (from, to string, err error) {
 	host, rest, _ := strings.Cut(entry, ":")
 	port, address, ok := strings.Cut(rest, ":")
 	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"))
-	if !ok || host == "" || port == "" || err != nil {
+	if !ok || host == "" || strings.Contains(host, "*") || port == "" || err != nil {
 		return "", "", fmt.Errorf("--resolve %q is not host:port:address: write one such as api.example.com:443:127.0.0.1", entry)
 	}
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
