@@ -209,12 +209,18 @@ func TestPassedPreflightStatus(t *testing.T) {
 			h := provision(t, "cors https://a.example {\npreflight_passthrough\n}")
 			logs := observe(h)
 			e := exchange{method: "OPTIONS", header: tc.header}
-			e.send(t, serve(t, h, tc.next))
+			e.send(t, serve(t, h, func(w http.ResponseWriter, r *http.Request) error {
+				r.Header.Del("Origin") // which is logged all the same
+				return tc.next(w, r)
+			}))
 			if n := logs.Len(); n != 1 {
 				t.Fatalf("%d decisions logged, want 1", n)
 			}
 			if got := logs.All()[0].ContextMap()["reason"]; got != tc.reason {
 				t.Errorf("reason %q, want %q", got, tc.reason)
+			}
+			if got, want := logs.All()[0].ContextMap()["origin"], tc.header.Get("Origin"); got != want {
+				t.Errorf("origin %q, want %q", got, want)
 			}
 		})
 	}

@@ -56,13 +56,17 @@ func (h *Handler) preflightStatus(d decision) int {
 func (h *Handler) passPreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) (err error) {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	rw := newResponseWriter(sw, h.policy.preflightAnswer(r, d), d.origin)
+	asked := r
+	if h.debug {
+		asked = r.Clone(r.Context()) // what is logged, as the next handler may change r
+	}
 	defer func() {
 		rw.commit()
 		if d.reason == reasonNone && !isOK(sw.result(err)) {
 			d.reason = reasonStatus
 			setVars(r, d)
 		}
-		h.record(r, d)
+		h.record(asked, d)
 	}()
 	return next.ServeHTTP(rw, r)
 }
