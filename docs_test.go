@@ -2,6 +2,10 @@ package caddycors
 
 import (
 	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
 	"io"
 	"iter"
 	"net/http"
@@ -326,5 +330,22 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s: %s: there is no such heading", document, link[1])
 			}
 		}
+	}
+}
+
+// TestExampleOfSource: the documentation shows the example of a source as a
+// program, with the type and its methods, not the last lines alone. It does so
+// only for a file without tests.
+func TestExampleOfSource(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "example_source_test.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := doc.Examples(file)
+	if len(examples) != 1 || examples[0].Name != "OriginSource" {
+		t.Fatalf("examples %v, want that of OriginSource", examples)
+	}
+	if _, whole := examples[0].Code.(*ast.File); !whole {
+		t.Error("the documentation shows the body of the example alone")
 	}
 }

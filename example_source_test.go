@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -48,7 +47,8 @@ func init() {
 	caddy.RegisterModule(Regions{})
 }
 
-// A source of a third party is a Caddy module with a method AllowsOrigin.
+// A source of a third party is a Caddy module in the namespace
+// http.cors.origins with a method AllowsOrigin.
 func ExampleOriginSource() {
 	var source caddycors.OriginSource = &Regions{Regions: []string{"eu", "us"}}
 
@@ -59,15 +59,4 @@ func ExampleOriginSource() {
 	// Output:
 	// https://eu.example.com true <nil>
 	// https://asia.example.com false <nil>
-}
-
-// TestThirdPartySource: a source of a third party is one like any other.
-func TestThirdPartySource(t *testing.T) {
-	s := serve(t, "cors {\ndynamic regions eu us\nallow_credentials\n}\nrespond body")
-	s.check(t, call{header: lines(foreign), want: lines(vary)})
-	s.check(t, call{header: lines("Origin: http://eu.example.com"), want: lines(vary)})
-	s.check(t, call{
-		header: lines("Origin: https://us.example.com"),
-		want:   lines("Access-Control-Allow-Origin: https://us.example.com", "Access-Control-Allow-Credentials: true", vary),
-	})
 }

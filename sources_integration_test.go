@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/certmagic"
 
 	caddycors "github.com/seed-56c1dbac/caddy-cors"
@@ -26,6 +28,7 @@ import (
 
 func init() {
 	caddy.RegisterModule(new(mortalStorage))
+	caddy.RegisterModule(wrongSource{})
 }
 
 // shelf is what mortal storages share: one value, and whether one of them was
@@ -271,4 +274,45 @@ func TestFleet(t *testing.T) {
 			eventually(t, "list", func() bool { return c.allowed(t) == tc.allowed })
 		}
 	}
+}
+
+// TestThirdPartySource: a source of a third party is one like any other.
+func TestThirdPartySource(t *testing.T) {
+	s := serve(t, "cors {\ndynamic regions eu us\nallow_credentials\n}\nrespond body")
+	s.check(t, call{header: lines(foreign), want: lines(vary)})
+	s.check(t, call{header: lines("Origin: http://eu.example.com"), want: lines(vary)})
+	s.check(t, call{
+		header: lines("Origin: https://us.example.com"),
+		want:   lines("Access-Control-Allow-Origin: https://us.example.com", "Access-Control-Allow-Credentials: true", vary),
+	})
+}
+
+// wrongSource is a module in the namespace of sources that is none.
+type wrongSource struct{}
+
+func (wrongSource) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.cors.origins.wrong", New: func() caddy.Module { return new(wrongSource) }}
+}
+
+func (*wrongSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume source name
+	return nil
+}
+
+// TestWrongSource: a module that is no source is refused, and told what it lacks.
+func TestWrongSource(t *testing.T) {
+	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http://a.example {\ncors {\ndynamic wrong\n}\n}"), nil)
+	if want := "module http.cors.origins.wrong (*caddycors_test.wrongSource) is no origin source"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	c := control(t, cors("https://a.example"))
+	for handler, problem := range map[string]string{
+		dynamic(`{"source": "wrong"}`): "module *caddycors_test.wrongSource is no origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)",
+		dynamic(`{"path": "/a"}`):      "module name not specified with key 'source'",
+	} {
+		if status, response := c.api(t, "POST", "/load", c.config(handler)); status != http.StatusBadRequest || !strings.Contains(response, problem) {
+			t.Errorf("%d %s, want the problem %q", status, response, problem)
+		}
+	}
+	c.checkOrigins(t, "a")
 }
