@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -162,29 +164,55 @@ func TestAskQuestion(t *testing.T) {
 	}
 }
 
+// waitingContext counts those who have begun to wait for it.
+type waitingContext struct {
+	context.Context
+	waiting *atomic.Int64
+}
+
+func (c waitingContext) Done() <-chan struct{} {
+	c.waiting.Add(1)
+	return c.Context.Done()
+}
+
 // TestAskOnce: however many wait for an answer, the question is in flight once.
 func TestAskOnce(t *testing.T) {
-	release := make(chan struct{})
-	j := newJudge(t, func(http.ResponseWriter, *http.Request, question) { <-release })
-	s := provisionAsk(t, j.URL, "")
-	var yes atomic.Int64
-	var waiting sync.WaitGroup
-	for range 200 {
-		waiting.Go(func() {
-			if ok, err := asks(s, "https://a.example", "host.example"); ok && err == nil {
-				yes.Add(1)
+	const requests = 200
+	for _, status := range []int{200, 403, 500} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			asked, release := context.WithCancel(t.Context())
+			defer release()
+			j := newJudge(t, func(w http.ResponseWriter, _ *http.Request, _ question) {
+				<-asked.Done()
+				w.WriteHeader(status)
+			})
+			s := provisionAsk(t, j.URL, "timeout 1m")
+			var waiting, yes, failed atomic.Int64
+			r := (&http.Request{Host: "host.example"}).WithContext(waitingContext{t.Context(), &waiting})
+			var asking sync.WaitGroup
+			for range requests {
+				asking.Go(func() {
+					ok, err := s.AllowsOrigin(r, "https://a.example")
+					if ok {
+						yes.Add(1)
+					}
+					if err != nil {
+						failed.Add(1)
+					}
+				})
+			}
+			for deadline := time.Now().Add(30 * time.Second); waiting.Load() < requests; runtime.Gosched() {
+				if time.Now().After(deadline) {
+					t.Fatalf("only %d wait", waiting.Load())
+				}
+			}
+			release()
+			asking.Wait()
+			want := map[int][2]int64{200: {requests, 0}, 403: {0, 0}, 500: {0, requests}}[status]
+			if n := j.total(); n != 1 || yes.Load() != want[0] || failed.Load() != want[1] {
+				t.Errorf("asked %d times, %d yes, %d failed, want 1, %d, %d", n, yes.Load(), failed.Load(), want[0], want[1])
 			}
 		})
-	}
-	for deadline := time.Now().Add(30 * time.Second); j.total() == 0; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is asked")
-		}
-	}
-	close(release)
-	waiting.Wait()
-	if n := j.total(); n != 1 || yes.Load() != 200 {
-		t.Errorf("asked %d times, %d yes, want 1 and 200", n, yes.Load())
 	}
 }
 
@@ -495,4 +523,24 @@ func TestAskComplaints(t *testing.T) {
 	if text := fmt.Sprint(entries[0].Message, entries[0].ContextMap()); !strings.Contains(text, "the server answers 500") || strings.Contains(text, "secret") {
 		t.Errorf("logged %s", text)
 	}
+}
+
+// TestAskComplaintsRecur: what goes on failing is logged once in each interval,
+// with how often it has failed.
+func TestAskComplaintsRecur(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.DebugLevel)
+		o, a := newOracle(), &asker{name: "ask test", logger: zap.New(core)}
+		for range 3 * 60 {
+			o.complain(a, errTooManyQuestions)
+			time.Sleep(complaintInterval / 60)
+		}
+		var failures []int64
+		for _, entry := range logs.All() {
+			failures = append(failures, entry.ContextMap()["failures"].(int64))
+		}
+		if want := []int64{1, 60, 60}; !slices.Equal(failures, want) {
+			t.Errorf("logged %v failures, want %v", failures, want)
+		}
+	})
 }

@@ -28,18 +28,25 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 	hosts := []string{"a.example", "b.a.example", "com", "github.io", "me.github.io", "localhost", "x.localhost", "127.0.0.1", "[::1]", "co.uk", "lan"}
 	host := func() string { return hosts[rnd.IntN(len(hosts))] }
 	path := filepath.Join(t.TempDir(), "origins")
-	accepted := 0
+	accepted := make(map[bool]int) // by credentials
+	decisions := make(map[result]int)
 	for i := range 1_000 {
 		var list []string
 		for range 1 + rnd.IntN(8) {
 			list = append(list, pick("https", "http", "app")+"://"+pick("", "", "*.")+host()+pick("", "", ":*", ":8443"))
 		}
 		static := &Handler{AllowOrigins: list, AllowCredentials: i%2 == 0, PreflightStatus: http.StatusNoContent}
-		p, problems, _ := static.compile()
+		var waived []string
+		for _, waiver := range []string{waiverInsecure, waiverOpen} {
+			if rnd.IntN(2) == 0 {
+				waived = append(waived, waiver)
+			}
+		}
+		p, problems, _ := static.compile(waived...)
 		if len(problems) > 0 {
 			continue
 		}
-		accepted++
+		accepted[static.AllowCredentials]++
 		if err := os.WriteFile(path, []byte(strings.Join(list, "\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +56,7 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 			t.Fatalf("%q: %v", list, err)
 		}
 		dynamic := &Handler{AllowCredentials: static.AllowCredentials, PreflightStatus: http.StatusNoContent, sources: []OriginSource{source}}
-		q, problems, _ := dynamic.compile()
+		q, problems, _ := dynamic.compile(waived...)
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -58,16 +65,21 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 			r := &http.Request{Header: fields("Origin: " + origin)}
 			want, got := p.decide(r), q.decide(r)
 			if want.result != got.result || want.origin != got.origin {
-				t.Errorf("%q, credentials %t: %s: got %v, want %v", list, static.AllowCredentials, origin, got, want)
+				t.Errorf("%q, credentials %t, waived %q: %s: got %v, want %v", list, static.AllowCredentials, waived, origin, got, want)
 			}
+			// By itself, a source knows nothing of credentials.
+			if yes, err := source.AllowsOrigin(r, origin); err != nil || !static.AllowCredentials && yes != (want.result == resultAllowed) {
+				t.Errorf("%q: %s: got %t, %v", list, origin, yes, err)
+			}
+			decisions[want.result]++
 		}
 		if err := source.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
 		cancel()
 	}
-	if accepted < 100 {
-		t.Errorf("only %d policies are accepted", accepted)
+	if accepted[true] < 100 || accepted[false] < 100 || decisions[resultAllowed] < 1000 || decisions[resultDenied] < 1000 {
+		t.Errorf("too few policies are accepted, %v, or decisions taken, %v", accepted, decisions)
 	}
 }
 
