@@ -107,6 +107,9 @@ func readStorage(ctx context.Context, storage certmagic.Storage, key string, tag
 	if err != nil {
 		return "", nil, err
 	}
+	if info.Size > maxList { // before it fills the memory
+		return "", nil, errListTooLong
+	}
 	version, unchanged := compareVersions(tag, info.Modified, info.Size, nil)
 	if unchanged {
 		return "", nil, errNotModified

@@ -8,14 +8,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
@@ -132,6 +137,129 @@ func TestHungRead(t *testing.T) {
 }
 
 func first(b, _ bool) bool { return b }
+
+// TestListBackoff: what fails is tried again after a second, and then after twice
+// as long each time, up to the refresh interval; it is logged when it begins to
+// fail, once in each interval, and when it is over. Requests meanwhile have the
+// list from before, also while it is read.
+func TestListBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.DebugLevel)
+		begin := time.Now()
+		var reads []int // in seconds
+		failing := false
+		reader := &listReader{
+			read: func(context.Context, any) (string, any, error) {
+				reads = append(reads, int(time.Since(begin).Seconds()))
+				time.Sleep(500 * time.Millisecond)
+				if failing {
+					return "", nil, errors.New("down")
+				}
+				return "https://a.example", nil, nil
+			},
+			name:    "test",
+			refresh: 10 * time.Second,
+			logger:  zap.New(core),
+			busy:    make(chan struct{}, 1),
+		}
+		reader.ctx, reader.cancel = context.WithCancel(t.Context())
+		value, err := newList()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := value.(*originList)
+		if err := l.attach(reader, true); err != nil {
+			t.Fatal(err)
+		}
+		failing = true
+		source := listSource{list: l}
+		check := func() {
+			t.Helper()
+			now := time.Now()
+			if yes, err := source.AllowsOrigin(nil, "https://a.example"); !yes || err != nil || time.Since(now) > 0 {
+				t.Errorf("got %t, %v, after %s", yes, err, time.Since(now))
+			}
+		}
+		for time.Since(begin) < 60*time.Second {
+			time.Sleep(100 * time.Millisecond)
+			check()
+		}
+		failing = false
+		time.Sleep(15 * time.Second)
+		check()
+		l.detach(reader)
+		if err := l.Destruct(); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{0, 10, 12, 14, 19, 27, 38, 48, 59, 69}; !slices.Equal(reads, want) {
+			t.Errorf("reads after %v seconds, want %v", reads, want)
+		}
+		var logged []int
+		for _, entry := range logs.FilterLevelExact(zapcore.ErrorLevel).All() {
+			logged = append(logged, int(entry.Time.Sub(begin).Seconds()))
+		}
+		if want := []int{11, 28, 38, 49, 59}; !slices.Equal(logged, want) {
+			t.Errorf("complaints after %v seconds, want %v", logged, want)
+		}
+		if n := logs.FilterMessage("origins are refreshed again").Len(); n != 1 {
+			t.Errorf("told %d times that it is over", n)
+		}
+	})
+}
+
+// TestVersions: a text is read again unless it is sure not to have changed,
+// whatever a storage knows of times.
+func TestVersions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := time.Now().Add(-time.Hour)
+		tag, unchanged := compareVersions(nil, at, 10, nil)
+		if unchanged {
+			t.Error("what was not read is unchanged")
+		}
+		// Another change may have the same time, as far as storages tell times.
+		time.Sleep(modGranularity)
+		if tag, unchanged = compareVersions(tag, at, 10, nil); unchanged {
+			t.Error("read too soon after the change to be sure")
+		}
+		time.Sleep(time.Second)
+		if tag, unchanged = compareVersions(tag, at, 10, nil); unchanged {
+			t.Error("the reading that counts is the one before")
+		}
+		if _, unchanged = compareVersions(tag, at, 10, nil); !unchanged {
+			t.Error("read again without need")
+		}
+		for what, version := range map[string]modTag{
+			"newer":  {modified: at.Add(1), size: 10},
+			"older":  {modified: at.Add(-1), size: 10},
+			"longer": {modified: at, size: 11},
+		} {
+			if _, unchanged = compareVersions(tag, version.modified, version.size, nil); unchanged {
+				t.Errorf("what is %s is unchanged", what)
+			}
+		}
+		tag, _ = compareVersions(nil, time.Time{}, 10, nil)
+		for range 3 {
+			time.Sleep(time.Hour)
+			if tag, unchanged = compareVersions(tag, time.Time{}, 10, nil); unchanged {
+				t.Error("what has no time is unchanged")
+			}
+		}
+	})
+}
+
+// vastStorage is a storage with a value that is too long for a list.
+type vastStorage struct{ certmagic.Storage }
+
+func (vastStorage) Stat(_ context.Context, key string) (certmagic.KeyInfo, error) {
+	return certmagic.KeyInfo{Key: key, Modified: time.Now(), Size: maxList + 1, IsTerminal: true}, nil
+}
+
+// TestVastValue: what is too long is not loaded.
+func TestVastValue(t *testing.T) {
+	if _, _, err := readStorage(t.Context(), vastStorage{}, "origins", nil); !errors.Is(err, errListTooLong) {
+		t.Errorf("got %v", err)
+	}
+}
 
 // sourceFunc is a source that a test makes up.
 type sourceFunc func(r *http.Request, origin string) (bool, error)
