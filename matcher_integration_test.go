@@ -1,13 +1,16 @@
 package caddycors_test
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/net/websocket"
 )
 
 // TestOriginMatcher: which requests match, and that what does not is no error.
@@ -162,18 +165,19 @@ func TestMatchSource(t *testing.T) {
 }
 
 // TestMatcherGuardsWebSocket: the recipe against WebSockets from other sites, with
-// an upstream that speaks it.
+// a server and clients that speak it. A handshake that is refused has not reached
+// the server.
 func TestMatcherGuardsWebSocket(t *testing.T) {
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
+	var opened atomic.Int64
+	upstream := httptest.NewServer(websocket.Server{Handler: func(conn *websocket.Conn) {
+		opened.Add(1)
+		for {
+			var message string
+			if websocket.Message.Receive(conn, &message) != nil || websocket.Message.Send(conn, message) != nil {
+				return
+			}
 		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n")
-		_, _ = io.Copy(conn, rw)
-	}))
+	}})
 	t.Cleanup(upstream.Close)
 	s := serve(t, `@foreign {
 		header Origin *
@@ -183,29 +187,68 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 	}
 	respond @foreign 403
 	reverse_proxy `+upstream.Listener.Addr().String())
-	for header, status := range map[string]int{
-		"Origin: https://app.example.com":                             101,
-		"Origin: http://" + s.http:                                    101,
-		"Origin: https://app.example.com.evil.example":                403,
-		"Origin: http://" + s.http + "\r\nSec-Fetch-Site: cross-site": 403,
-		"Origin: null": 403,
-		"Origin: https://app.example.com\r\nOrigin: https://app.example.com":         403,
-		"Origin: https://b.example\r\nSec-WebSocket-Protocol: chat, x":               403,
-		"Sec-Fetch-Site: same-origin\r\nOrigin: https://whoever.the.browser.vouches": 101,
+	for _, tc := range []struct {
+		origin string
+		more   http.Header
+		opens  bool
+	}{
+		{"https://app.example.com", nil, true},
+		{"http://" + s.http, nil, true},
+		{"https://whoever.the.browser.vouches", lines("Sec-Fetch-Site: same-origin"), true},
+		{"https://app.example.com", lines("Sec-Fetch-Site: cross-site"), true},
+		{"http://" + s.http, lines("Sec-Fetch-Site: cross-site"), false},
+		{"http://" + s.http, lines("Sec-Fetch-Site: same-site"), false},
+		{"https://app.example.com.evil.example", nil, false},
+		{"http://app.example.com", nil, false},
+		{"https://b.example", nil, false},
 	} {
-		conn, r, res := s.raw(t, "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
-			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", header)
+		t.Run(fmt.Sprint(tc.origin, tc.more), func(t *testing.T) {
+			before := opened.Load()
+			config, err := websocket.NewConfig("ws://"+s.http+"/", tc.origin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, values := range tc.more {
+				config.Header[name] = values
+			}
+			conn, err := config.DialContext(t.Context())
+			if !tc.opens {
+				if err == nil {
+					conn.Close()
+				}
+				var refused *websocket.DialError
+				if !errors.As(err, &refused) || !errors.Is(refused.Err, websocket.ErrBadStatus) || opened.Load() != before {
+					t.Errorf("%v, and %d reached the server", err, opened.Load()-before)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			for _, message := range []string{"ping", strings.Repeat("x", 1<<17)} {
+				if err := websocket.Message.Send(conn, message); err != nil {
+					t.Fatal(err)
+				}
+				var echo string
+				if err := websocket.Message.Receive(conn, &echo); err != nil || echo != message {
+					t.Fatalf("%d bytes back, %v, want %d", len(echo), err, len(message))
+				}
+			}
+		})
+	}
+
+	// What that client cannot send.
+	for fields, status := range map[string]int{
+		"Origin: null": 403,
+		"Origin: https://app.example.com\r\nOrigin: https://app.example.com": 403,
+		"Origin: https://b.example\r\nSec-WebSocket-Protocol: chat, x":       403,
+		"": 101,
+	} {
+		_, _, res := s.raw(t, "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
+			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", fields)
 		if res.StatusCode != status {
-			t.Errorf("%q: status %d, want %d", header, res.StatusCode, status)
-		}
-		if status != http.StatusSwitchingProtocols || res.StatusCode != status {
-			continue
-		}
-		if _, err := io.WriteString(conn, "ping\n"); err != nil {
-			t.Fatal(err)
-		}
-		if echo, err := r.ReadString('\n'); err != nil || echo != "ping\n" {
-			t.Errorf("%q: got %q back, %v", header, echo, err)
+			t.Errorf("%q: status %d, want %d", fields, res.StatusCode, status)
 		}
 	}
 }

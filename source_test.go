@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,12 +148,12 @@ func TestListBackoff(t *testing.T) {
 		core, logs := observer.New(zapcore.DebugLevel)
 		begin := time.Now()
 		var reads []int // in seconds
-		failing := false
+		var failing atomic.Bool
 		reader := &listReader{
 			read: func(context.Context, any) (string, any, error) {
 				reads = append(reads, int(time.Since(begin).Seconds()))
 				time.Sleep(500 * time.Millisecond)
-				if failing {
+				if failing.Load() {
 					return "", nil, errors.New("down")
 				}
 				return "https://a.example", nil, nil
@@ -171,7 +172,7 @@ func TestListBackoff(t *testing.T) {
 		if err := l.attach(reader, true); err != nil {
 			t.Fatal(err)
 		}
-		failing = true
+		failing.Store(true)
 		source := listSource{list: l}
 		check := func() {
 			t.Helper()
@@ -184,7 +185,7 @@ func TestListBackoff(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			check()
 		}
-		failing = false
+		failing.Store(false)
 		time.Sleep(15 * time.Second)
 		check()
 		l.detach(reader)
