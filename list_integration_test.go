@@ -167,6 +167,9 @@ func TestLists(t *testing.T) {
 			becomes("c")
 			p.remove(t)
 			remains("c", map[string]string{"http": "the server answers 404 Not Found"}[name])
+			// Nor does a reload forget what is gone.
+			c.mustAPI(t, "POST", "/load", c.config(strings.Replace(dynamic(p.source()), `"5ms"`, `"6ms"`, 1)))
+			c.checkOrigins(t, "c")
 			p.put(t, "")
 			remains("c", "it is empty where there was a list")
 			p.put(t, "\n<!doctype html><title>"+strings.Repeat("x", 1000)+"</title>")
@@ -196,6 +199,89 @@ func TestLists(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSourcesInCaddyfile: in a Caddyfile with one source of each kind, each decides
+// about its own origin, and what changes in its place takes effect by itself.
+func TestSourcesInCaddyfile(t *testing.T) {
+	dir := t.TempDir()
+	file := renamedPlace{filePlace{filepath.Join(dir, "origins")}}
+	stored := storagePlace{renamedPlace{filePlace{filepath.Join(dir, "storage", "cors", "origins")}}}
+	if err := os.MkdirAll(filepath.Dir(stored.path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	served := newHTTPPlace(t)
+	var asked atomic.Value // the origin that is said yes to
+	asked.Store("")
+	ask := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("origin") != asked.Load() {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(ask.Close)
+	flag := filePlace{filepath.Join(dir, "flag")}
+	for _, p := range []place{file, stored, served} {
+		p.put(t, "# none")
+	}
+	port := freePort(t)
+	load(t, fmt.Sprintf(`{
+		admin off
+		persist_config off
+		storage file_system %q
+		log {
+			output discard
+		}
+	}
+	http://%s {
+		bind 127.0.0.1
+		cors {
+			dynamic file %q {
+				refresh 10ms
+			}
+			dynamic storage cors/origins {
+				refresh 10ms
+			}
+			dynamic http %s {
+				refresh 10ms
+				header_up Authorization "Bearer secret"
+			}
+			dynamic ask %s {
+				ttl 10ms
+				negative_ttl 10ms
+			}
+			dynamic match {
+				header Origin https://d.example
+				file {
+					root %q
+					try_files /flag
+				}
+			}
+		}
+		respond body
+	}`, filepath.Join(dir, "storage"), port, file.path, served.server.URL, ask.URL, dir))
+	stop(t)
+	c := &controlled{site: &site{t: t, http: port, transports: map[string]http.RoundTripper{"HTTP/1.1": new(http.Transport)}}}
+	c.checkOrigins(t, "")
+	for _, tc := range []struct {
+		kind    string
+		change  func()
+		allowed string
+	}{
+		{"file", func() { file.put(t, "https://a.example") }, "a"},
+		{"storage", func() { stored.put(t, "https://b.example") }, "ab"},
+		{"http", func() { served.put(t, "https://c.example") }, "abc"},
+		{"match", func() { flag.put(t, "") }, "abcd"},
+		{"file again", func() { file.put(t, "# none") }, "bcd"},
+		{"storage again", func() { stored.put(t, "# none") }, "cd"},
+		{"http again", func() { served.put(t, "# none") }, "d"},
+		{"match again", func() { flag.remove(t) }, ""},
+		{"ask", func() { asked.Store("https://a.example") }, "a"},
+		{"ask again", func() { asked.Store("https://b.example") }, "b"},
+	} {
+		tc.change()
+		eventually(t, "change of "+tc.kind, func() bool { return c.allowed(t) == tc.allowed })
+		c.checkOrigins(t, tc.allowed)
 	}
 }
 

@@ -141,6 +141,16 @@ var recipes = map[string]struct {
 		{name: "foreign, over a newer HTTP", method: "CONNECT", status: 403, header: fields("Origin: https://evil.example")},
 		{name: "no browser", status: 200, header: fields("Upgrade: websocket"), want: proxied},
 	}},
+	"Forms from other sites": {host: "www.example.com", exchanges: []exchange{
+		{name: "own page", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-origin", "Origin: https://www.example.com"), want: proxied},
+		{name: "own page, without a referrer", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-origin", "Origin: null"), want: proxied},
+		{name: "allowed", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-site", "Origin: https://login.example.com"), want: proxied},
+		{name: "forged", method: "POST", status: 403, header: fields("Sec-Fetch-Site: cross-site", "Origin: https://evil.example")},
+		{name: "forged, without a referrer", method: "POST", status: 403, header: fields("Sec-Fetch-Site: cross-site", "Origin: null")},
+		{name: "forged in an old browser", method: "DELETE", status: 403, header: fields("Origin: https://evil.example")},
+		{name: "no browser", method: "POST", status: 200, want: proxied},
+		{name: "a link", status: 200, want: proxied},
+	}},
 	"The matcher": {host: "api.example.com", exchanges: []exchange{
 		{name: "app", status: 200, header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "partner", status: 218, header: fields("Origin: https://a.partner.example"), want: fields("Access-Control-Allow-Origin: https://a.partner.example", "Vary: Origin")},
