@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
 )
 
 // dynamic is the handler with these sources, in JSON.
@@ -286,7 +288,8 @@ func TestSourcesInCaddyfile(t *testing.T) {
 }
 
 // TestListAtLoad: a file or a key that is missing or bad is an error of the
-// configuration, which leaves the running one alone.
+// configuration, which leaves the running one alone, and takes back all that it
+// has begun.
 func TestListAtLoad(t *testing.T) {
 	dir := t.TempDir()
 	file := filePlace{filepath.Join(dir, "origins")}
@@ -328,6 +331,8 @@ func TestListAtLoad(t *testing.T) {
 		{"negative number", "", `{"source": "ask", "url": "http://a.example", "cache_size": -1}`, "cache_size -1 is negative"},
 		{"no matchers", "", `{"source": "match"}`, "match has no matchers"},
 		{"empty matcher set", "", `{"source": "match", "match": [{}]}`, "matcher set 0 is empty"},
+		{"bad after good", "https://a.example", file.source() + `, {"source": "ask", "url": "http://a.example"}, {"source": "http", "url": "http://127.0.0.1:1"}, {"source": "file", "path": "/nowhere"}`, "stat /nowhere"},
+		{"bad in a matcher", "https://a.example", `{"source": "match", "match": [{"origin": {"dynamic_origins": [` + file.source() + `]}, "foo": {}}]}`, "http.matchers.foo"},
 		{"bad matcher", "", `{"source": "match", "match": [{"origin": {"allow_origins": ["a.example"]}}]}`, `origin \"a.example\" has no scheme`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -337,6 +342,9 @@ func TestListAtLoad(t *testing.T) {
 				t.Errorf("%d %s, want the problem %q", status, response, tc.problem)
 			}
 			c.checkOrigins(t, "a")
+			if n := caddycors.HeldSources(); n > 0 {
+				t.Errorf("%d sources are held by a configuration that is refused", n)
+			}
 		})
 	}
 }
