@@ -214,7 +214,7 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 			conn, err := config.DialContext(t.Context())
 			if !tc.opens {
 				if err == nil {
-					conn.Close()
+					_ = conn.Close()
 				}
 				var refused *websocket.DialError
 				if !errors.As(err, &refused) || !errors.Is(refused.Err, websocket.ErrBadStatus) || opened.Load() != before {
@@ -225,7 +225,7 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			for _, message := range []string{"ping", strings.Repeat("x", 1<<17)} {
 				if err := websocket.Message.Send(conn, message); err != nil {
 					t.Fatal(err)
