@@ -144,18 +144,36 @@ func compareVersions(tag any, modified time.Time, size int64, file os.FileInfo) 
 	return newTag, !modified.IsZero() && old.read.Sub(old.since) > modGranularity
 }
 
-// readList reads the text of a list, whose length may be known or -1.
+// readList reads the text of a list, whose length may be known or -1. Where it is
+// not, the text is read in parts: one that grew would be copied again and again,
+// and be kept with room to spare.
 func readList(r io.Reader, length int64) (string, error) {
 	if length > maxList {
 		return "", errListTooLong
 	}
-	var text strings.Builder
-	text.Grow(int(max(length, 0)))
-	n, err := io.Copy(&text, io.LimitReader(r, maxList+1))
-	if n > maxList {
-		return "", errListTooLong
+	const firstPart, longestPart = 4 << 10, 1 << 20
+	size := length
+	if size <= 0 {
+		size = firstPart
 	}
-	return text.String(), err
+	var parts []string
+	for total := int64(0); ; size = min(max(2*size, firstPart), longestPart) {
+		var part strings.Builder
+		part.Grow(int(size))
+		n, err := io.CopyN(&part, r, size)
+		if total += n; total > maxList {
+			return "", errListTooLong
+		}
+		if n > 0 {
+			parts = append(parts, part.String())
+		}
+		if err == io.EOF {
+			return strings.Join(parts, ""), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 // Interface guards

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -246,6 +248,40 @@ func TestVersions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestReadList: a text is read whole, whatever its length is said to be, and not
+// beyond the longest that there may be.
+func TestReadList(t *testing.T) {
+	for _, size := range []int{0, 1, 4 << 10, 4<<10 + 1, 12 << 10, 100_000, 3 << 20} {
+		text := strings.Repeat("0123456789abcde\n", size/16+1)[:size]
+		for _, length := range []int{-1, 0, 1, size / 2, size, size + 10} {
+			got, err := readList(iotest.OneByteReader(strings.NewReader(text[:min(size, 1<<17)])), int64(length))
+			if err != nil || got != text[:min(size, 1<<17)] {
+				t.Errorf("%d bytes, byte by byte, said to be %d: got %d, %v", size, length, len(got), err)
+			}
+			if got, err = readList(strings.NewReader(text), int64(length)); err != nil || got != text {
+				t.Errorf("%d bytes, said to be %d: got %d, %v", size, length, len(got), err)
+			}
+		}
+	}
+	if _, err := readList(io.MultiReader(strings.NewReader("https://a.example"), iotest.ErrReader(io.ErrUnexpectedEOF)), -1); err != io.ErrUnexpectedEOF {
+		t.Errorf("broken off: %v", err)
+	}
+	for _, length := range []int64{-1, 10, maxList, maxList + 1} {
+		endless := &endlessReader{}
+		if _, err := readList(endless, length); !errors.Is(err, errListTooLong) || endless.read > maxList+2<<20 {
+			t.Errorf("endless, said to be %d: %v after %d bytes", length, err, endless.read)
+		}
+	}
+}
+
+// endlessReader reads zeros, and counts them.
+type endlessReader struct{ read int64 }
+
+func (r *endlessReader) Read(p []byte) (int, error) {
+	r.read += int64(len(p))
+	return len(p), nil
 }
 
 // vastStorage is a storage with a value that is too long for a list.
