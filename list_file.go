@@ -167,7 +167,7 @@ func readList(r io.Reader, length int64) (string, error) {
 		if n > 0 {
 			parts = append(parts, part.String())
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return strings.Join(parts, ""), nil
 		}
 		if err != nil {

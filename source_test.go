@@ -265,7 +265,7 @@ func TestReadList(t *testing.T) {
 			}
 		}
 	}
-	if _, err := readList(io.MultiReader(strings.NewReader("https://a.example"), iotest.ErrReader(io.ErrUnexpectedEOF)), -1); err != io.ErrUnexpectedEOF {
+	if _, err := readList(io.MultiReader(strings.NewReader("https://a.example"), iotest.ErrReader(io.ErrUnexpectedEOF)), -1); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("broken off: %v", err)
 	}
 	for _, length := range []int64{-1, 10, maxList, maxList + 1} {
