@@ -119,8 +119,8 @@ func (s *AskSource) Provision(ctx caddy.Context) error {
 		s.MaxStale = new(caddy.Duration)
 		*s.MaxStale = caddy.Duration(time.Hour)
 	}
-	if *s.MaxStale < 0 {
-		return fmt.Errorf("max_stale %s is negative: write 0 for not at all", time.Duration(*s.MaxStale))
+	if err := checkDuration(*s.MaxStale, "max_stale", time.Hour); err != nil {
+		return err
 	}
 	for _, n := range []struct {
 		value        *int
@@ -208,8 +208,10 @@ func (a *asker) ask(q question) (bool, error) {
 		return false, withoutURL(err)
 	}
 	defer res.Body.Close()
-	// Read, within bounds, so that the connection can be used again.
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 4<<10))
+	if res.StatusCode != http.StatusSwitchingProtocols { // whose body no deadline ends
+		// Read, within bounds, so that the connection can be used again.
+		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 4<<10))
+	}
 	switch {
 	case res.StatusCode >= 200 && res.StatusCode <= 299:
 		return true, nil

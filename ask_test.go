@@ -3,6 +3,8 @@ package caddycors
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -129,6 +131,29 @@ func TestAskAnswers(t *testing.T) {
 				t.Errorf("got %t, %v", yes, err)
 			}
 		})
+	}
+}
+
+// TestAskUpgrade: a server that changes the protocol and then says nothing holds
+// up neither the request nor the end of the configuration.
+func TestAskUpgrade(t *testing.T) {
+	conns := make(chan net.Conn, 1)
+	j := newJudge(t, func(w http.ResponseWriter, _ *http.Request, _ question) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conns <- conn
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+	})
+	s := provisionAsk(t, j.URL, "")
+	t.Cleanup(func() { _ = (<-conns).Close() }) // before the source's own
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	yes, err := s.AllowsOrigin((&http.Request{Host: "host.example"}).WithContext(ctx), "https://a.example")
+	if yes || err == nil || !strings.Contains(err.Error(), "answers 101") {
+		t.Errorf("got %t, %v", yes, err)
 	}
 }
 
@@ -358,6 +383,19 @@ func TestAskLifetimes(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("a no is not forgotten")
 		}
+	}
+}
+
+// TestAskStaleForEver: no max_stale is too long to be added to a ttl.
+func TestAskStaleForEver(t *testing.T) {
+	j := newJudge(t, answerStatus(200))
+	s := provisionAsk(t, j.URL, "ttl 1ms\n max_stale 106751d23h47m16.8545s") // the longest, but for a moment
+	for range 2 {
+		if yes, err := asks(s, "https://a.example", "host.example"); !yes || err != nil {
+			t.Errorf("got %t, %v", yes, err)
+		}
+		j.becomes(answerStatus(500))
+		time.Sleep(2 * time.Millisecond) // longer than ttl
 	}
 }
 

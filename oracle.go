@@ -132,7 +132,7 @@ func (o *oracle) look(a *asker, q question) (f *flight, yes bool, err error) {
 	now, pause := time.Now(), time.Duration(a.NegativeTTL)
 	if known := o.yes.get(q); known != nil {
 		age := now.Sub(known.at)
-		yes = age < time.Duration(a.TTL+*a.MaxStale)
+		yes = age-time.Duration(a.TTL) < time.Duration(*a.MaxStale) // whose sum may be too long for a Duration
 		if age < time.Duration(a.TTL) || yes && now.Sub(known.failed) < pause {
 			return nil, true, nil
 		}
