@@ -84,6 +84,7 @@ type listReader struct {
 	name    string // of the source, in the log
 	secret  bool   // whether the text must not stand in the log
 	refresh time.Duration
+	timeout time.Duration // of read's own, or 0; it may exceed readPatience
 	logger  *zap.Logger
 
 	ctx    context.Context // ends with the configuration
@@ -201,7 +202,7 @@ func (r *listReader) readText(tag any) (text string, newTag any, err error) {
 		tag  any
 		err  error
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, readPatience)
+	ctx, cancel := context.WithTimeout(r.ctx, max(r.timeout, readPatience))
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {

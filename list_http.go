@@ -117,6 +117,7 @@ func (s *HTTPSource) Provision(ctx caddy.Context) error {
 		},
 		name:    "http " + u.Host,
 		refresh: time.Duration(s.Refresh),
+		timeout: time.Duration(s.Timeout),
 	}, false)
 }
 
