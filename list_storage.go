@@ -26,7 +26,8 @@ func init() {
 // from before stays.
 type StorageSource struct {
 	// The key, such as `cors/origins`. Those where Caddy keeps its own, below
-	// `certificates`, `acme`, `ocsp` and `locks`, are refused. Required.
+	// `certificates`, `acme`, `ocsp`, `locks`, `pki`, `ech` and `stek`, are refused.
+	// Required.
 	Key string `json:"key,omitempty"`
 
 	// How often to look whether the list has changed. Default: 30s.
@@ -54,7 +55,7 @@ func (s *StorageSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // ownKeys are the first elements of keys under which Caddy keeps secrets and
 // what it works with.
-var ownKeys = []string{"certificates", "acme", "ocsp", "locks"}
+var ownKeys = []string{"certificates", "acme", "ocsp", "locks", "pki", "ech", "stek"}
 
 func checkKey(key string) error {
 	clean := path.Clean(strings.ReplaceAll(key, `\`, "/"))

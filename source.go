@@ -89,13 +89,23 @@ func unmarshalSource(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	return caddyconfig.JSONModuleObject(source, "source", name, nil), nil
 }
 
-// setDefault sets a duration that is not set, and refuses one that is negative.
+// setDefault sets a duration that is not set, and refuses one that cannot be
+// meant.
 func setDefault(d *caddy.Duration, name string, value time.Duration) error {
-	if *d < 0 {
-		return fmt.Errorf("%s %s is negative: write one such as %s", name, time.Duration(*d), value)
-	}
 	if *d == 0 {
 		*d = caddy.Duration(value)
+	}
+	return checkDuration(*d, name, value)
+}
+
+// checkDuration refuses a duration that is negative, and one that is hardly any:
+// a source would do nothing but refresh.
+func checkDuration(d caddy.Duration, name string, example time.Duration) error {
+	switch {
+	case d < 0:
+		return fmt.Errorf("%s %s is negative: write one such as %q", name, time.Duration(d), example)
+	case d > 0 && d < caddy.Duration(time.Millisecond):
+		return fmt.Errorf("%s %s is shorter than 1ms: write one such as %q, since a number without a unit counts nanoseconds", name, time.Duration(d), example)
 	}
 	return nil
 }
