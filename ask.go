@@ -24,6 +24,11 @@ func init() {
 	caddy.RegisterModule(AskSource{})
 }
 
+const (
+	defaultCacheSize   = 10_000
+	defaultMaxInFlight = 16
+)
+
 // AskSource allows the origins that a URL says yes to. It is asked with the
 // parameters `origin` and `host` (as in the request, in lower case, without the
 // port) once for each pair of them: an answer of 2xx allows the origin; 403, 404
@@ -83,7 +88,7 @@ func (AskSource) CaddyModule() caddy.ModuleInfo {
 //	    max_in_flight <number>
 //	}
 func (s *AskSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return unmarshalOptions(d, "a URL", &s.URL, map[string]func() error{
+	return unmarshalOptions(d, "a URL", "http://localhost:9000/cors", &s.URL, map[string]func() error{
 		"timeout":      func() error { return unmarshalDuration(d, &s.Timeout) },
 		"ttl":          func() error { return unmarshalDuration(d, &s.TTL) },
 		"negative_ttl": func() error { return unmarshalDuration(d, &s.NegativeTTL) },
@@ -91,8 +96,8 @@ func (s *AskSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			s.MaxStale = new(caddy.Duration)
 			return unmarshalDurationOrZero(d, s.MaxStale)
 		},
-		"cache_size":    func() error { return unmarshalNumber(d, &s.CacheSize) },
-		"max_in_flight": func() error { return unmarshalNumber(d, &s.MaxInFlight) },
+		"cache_size":    func() error { return unmarshalNumber(d, &s.CacheSize, defaultCacheSize) },
+		"max_in_flight": func() error { return unmarshalNumber(d, &s.MaxInFlight, defaultMaxInFlight) },
 	})
 }
 
@@ -127,8 +132,8 @@ func (s *AskSource) Provision(ctx caddy.Context) error {
 		name         string
 		defaultValue int
 	}{
-		{&s.CacheSize, "cache_size", 10_000},
-		{&s.MaxInFlight, "max_in_flight", 16},
+		{&s.CacheSize, "cache_size", defaultCacheSize},
+		{&s.MaxInFlight, "max_in_flight", defaultMaxInFlight},
 	} {
 		if *n.value < 0 {
 			return fmt.Errorf("%s %d is negative: write one such as %d", n.name, *n.value, n.defaultValue)
@@ -222,19 +227,17 @@ func (a *asker) ask(q question) (bool, error) {
 }
 
 // unmarshalNumber parses the one argument of an option.
-func unmarshalNumber(d *caddyfile.Dispenser, number *int) error {
+func unmarshalNumber(d *caddyfile.Dispenser, number *int, example int) error {
 	option := d.Val()
-	if !d.NextArg() {
-		return d.Errf("%s takes one number", option)
+	var value string
+	if !d.AllArgs(&value) {
+		return d.Errf("%s takes one number: write one such as %d", option, example)
 	}
-	n, err := strconv.Atoi(d.Val())
+	n, err := strconv.Atoi(value)
 	if err != nil || n <= 0 {
-		return d.Errf("%s %q is no number greater than 0", option, d.Val())
+		return d.Errf("%s %q is no number greater than 0: write one such as %d", option, value, example)
 	}
 	*number = n
-	if d.NextArg() {
-		return d.Errf("%s takes one number, but %q follows", option, d.Val())
-	}
 	return nil
 }
 

@@ -49,7 +49,7 @@ func (FileSource) CaddyModule() caddy.ModuleInfo {
 //	    refresh <duration>
 //	}
 func (s *FileSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return unmarshalListSource(d, "a path", &s.Path, &s.Refresh, nil)
+	return unmarshalListSource(d, "a path", "/etc/caddy/origins.txt", &s.Path, &s.Refresh, nil)
 }
 
 // Provision reads the file, unless its list is already in use.

@@ -61,7 +61,7 @@ func (HTTPSource) CaddyModule() caddy.ModuleInfo {
 //	    header_up <field> <value>
 //	}
 func (s *HTTPSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return unmarshalListSource(d, "a URL", &s.URL, &s.Refresh, map[string]func() error{
+	return unmarshalListSource(d, "a URL", "https://config.example.com/origins", &s.URL, &s.Refresh, map[string]func() error{
 		"timeout": func() error { return unmarshalDuration(d, &s.Timeout) },
 		"header_up": func() error {
 			var field, value string
@@ -86,7 +86,7 @@ func (s *HTTPSource) Provision(ctx caddy.Context) error {
 	}
 	header := make(http.Header)
 	for name, values := range s.HeaderUp {
-		if !fetch.IsToken(name) {
+		if !fetch.IsToken(name) || name[0] == '+' || name[0] == '-' { // as other directives add and delete
 			return fmt.Errorf("header_up: %q is not the name of a field: write one such as Authorization", name)
 		}
 		for _, value := range values {
@@ -144,6 +144,8 @@ func parseSourceURL(source, s string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s has no url: %s", source, write)
 	case err != nil:
 		return nil, fmt.Errorf("%s has a malformed url: %s", source, write)
+	case u.Scheme == "" || u.Opaque != "": // localhost:9000/x is, to url.Parse, of the scheme localhost
+		return nil, fmt.Errorf("the url of %s does not begin with http:// or https://: %s", source, write)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, fmt.Errorf("the url of %s is not one of http or https with a host, but begins with %q: %s", source, u.Scheme+"://"+u.Host, write)
 	}

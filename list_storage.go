@@ -50,7 +50,7 @@ func (StorageSource) CaddyModule() caddy.ModuleInfo {
 //	    refresh <duration>
 //	}
 func (s *StorageSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return unmarshalListSource(d, "a key", &s.Key, &s.Refresh, nil)
+	return unmarshalListSource(d, "a key", "cors/origins", &s.Key, &s.Refresh, nil)
 }
 
 // ownKeys are the first elements of keys under which Caddy keeps secrets and

@@ -104,6 +104,8 @@ func looseness(set caddy.ModuleMap, origin any) string {
 	names := strings.Join(slices.Sorted(maps.Keys(set)), ", ")
 	m, ok := origin.(*MatchOrigin)
 	switch {
+	case !ok && looksAtField(set, "Origin", false):
+		return names + " looks at Origin but not at its value, and so allows every origin"
 	case !ok:
 		return names + " does not look at Origin, and so allows every origin on the requests that it matches"
 	case m.policy != nil && m.policy.any:

@@ -149,7 +149,7 @@ func TestMatchSource(t *testing.T) {
 		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, `, "allow_credentials": true`, `match by origin allows origins that anyone can obtain, such as \"https://stranger.github.io\"`},
 		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, ``, ""},
 		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"path": ["/a"]}]}]}}`, `, "allow_credentials": true`, `match by origin allows whatever a dynamic match lets through, and that by path does not look at Origin`},
-		{`{"header": {"Origin": ["*"]}}`, `, "allow_credentials": true`, `match by header does not look at Origin`},
+		{`{"header": {"Origin": ["*"]}}`, `, "allow_credentials": true`, `match by header looks at Origin but not at its value, and so allows every origin`},
 		{`{"header": {"origin": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
 		{`{"header_regexp": {"Origin": {"pattern": "^https://a$"}}}`, `, "allow_credentials": true`, ""},
 		{`{"header": {"Cookie": ["x"]}}`, `, "allow_credentials": true`, `match by header does not look at Origin`},

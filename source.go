@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,25 +113,25 @@ func checkDuration(d caddy.Duration, name string, example time.Duration) error {
 
 // unmarshalListSource parses the tokens of a source that is a list: its name, the
 // place where the list is, and a block with refresh and further options.
-func unmarshalListSource(d *caddyfile.Dispenser, what string, place *string, refresh *caddy.Duration, options map[string]func() error) error {
+func unmarshalListSource(d *caddyfile.Dispenser, what, example string, place *string, refresh *caddy.Duration, options map[string]func() error) error {
 	if options == nil {
 		options = make(map[string]func() error)
 	}
 	options["refresh"] = func() error { return unmarshalDuration(d, refresh) }
-	return unmarshalOptions(d, what, place, options)
+	return unmarshalOptions(d, what, example, place, options)
 }
 
 // unmarshalOptions parses the tokens of a source: its name, one argument and a
 // block of options, which may stand once each, but for header_up.
-func unmarshalOptions(d *caddyfile.Dispenser, what string, argument *string, options map[string]func() error) error {
+func unmarshalOptions(d *caddyfile.Dispenser, what, example string, argument *string, options map[string]func() error) error {
 	d.Next() // consume source name
 	name := d.Val()
 	if !d.NextArg() {
-		return d.Errf("%s needs %s", name, what)
+		return d.Errf("%s needs %s: write it after %[1]s, as in dynamic %[1]s %[3]s", name, what, example)
 	}
 	*argument = d.Val()
 	if d.NextArg() {
-		return d.Errf("%s takes one argument, %s, but %q follows", name, what, d.Val())
+		return d.Errf("%s takes one argument, %s, but %q follows: write options in a block", name, what, d.Val())
 	}
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
@@ -171,6 +172,9 @@ func unmarshalDurationOrZero(d *caddyfile.Dispenser, duration *caddy.Duration) e
 	}
 	parsed, err := caddy.ParseDuration(value)
 	if err != nil || parsed < 0 {
+		if _, err := strconv.ParseUint(value, 10, 32); err == nil {
+			return d.Errf("%s %q has no unit: write %ss", option, value, value)
+		}
 		return d.Errf("%s %q is no duration: write one such as 30s", option, value)
 	}
 	*duration = caddy.Duration(parsed)

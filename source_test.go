@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/certmagic"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
@@ -374,5 +375,38 @@ func BenchmarkSources(b *testing.B) {
 		h := provision(b, directive)
 		r := &http.Request{Method: http.MethodGet, Host: "host.example", Header: fields("Origin: https://tenant-0500000.example.com")}
 		b.Run(name, func(b *testing.B) { benchmark(b, h, r) })
+	}
+}
+
+// TestSourceSyntax: what is wrong with the tokens of a source, and what to write.
+func TestSourceSyntax(t *testing.T) {
+	for _, tc := range []struct{ tokens, problem string }{
+		{`dynamic`, `dynamic has no source: write dynamic file, storage, http, ask or match`},
+		{`dynamic redis x`, `unknown source "redis" of dynamic: write one of file, storage, http, ask and match`},
+		{`dynamic file`, `file needs a path: write it after file, as in dynamic file /etc/caddy/origins.txt`},
+		{`dynamic storage`, `storage needs a key: write it after storage, as in dynamic storage cors/origins`},
+		{"dynamic http {\n url http://a.example\n}", `http needs a URL: write it after http, as in dynamic http https://config.example.com/origins`},
+		{`dynamic ask`, `ask needs a URL: write it after ask, as in dynamic ask http://localhost:9000/cors`},
+		{`dynamic file x refresh 5s`, `file takes one argument, a path, but "refresh" follows: write options in a block`},
+		{"dynamic file x {\n refesh 5s\n}", `unknown option "refesh" of file: write one of refresh`},
+		{"dynamic file x {\n refresh 5s\n refresh 5s\n}", `refresh stands twice: write it once`},
+		{"dynamic file x {\n refresh\n}", `refresh takes one duration, such as 30s`},
+		{"dynamic file x {\n refresh 5s 6s\n}", `refresh takes one duration, such as 30s`},
+		{"dynamic file x {\n refresh 5\n}", `refresh "5" has no unit: write 5s`},
+		{"dynamic file x {\n refresh 0\n}", `refresh "0" is no duration longer than 0: write one such as 30s`},
+		{"dynamic file x {\n refresh -5s\n}", `refresh "-5s" is no duration: write one such as 30s`},
+		{"dynamic ask x {\n max_stale off\n}", `max_stale "off" is no duration: write one such as 30s`},
+		{"dynamic ask x {\n cache_size 10k\n}", `cache_size "10k" is no number greater than 0: write one such as 10000`},
+		{"dynamic ask x {\n cache_size 0\n}", `cache_size "0" is no number greater than 0: write one such as 10000`},
+		{"dynamic ask x {\n max_in_flight\n}", `max_in_flight takes one number: write one such as 16`},
+		{"dynamic ask x {\n max_in_flight 1 2\n}", `max_in_flight takes one number: write one such as 16`},
+		{"dynamic http x {\n header_up Authorization Bearer x\n}", `header_up takes a field and a value: quote a value that has spaces`},
+		{`dynamic match @api`, `match takes no argument, but "@api" follows: write the matchers in a block`},
+		{`dynamic match`, `match has no matchers: write at least one in its block, such as origin https://*.example.com`},
+	} {
+		err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("cors {\n" + tc.tokens + "\n}"))
+		if err == nil || !strings.Contains(err.Error(), tc.problem) {
+			t.Errorf("%s: %v, want %q", tc.tokens, err, tc.problem)
+		}
 	}
 }
