@@ -241,11 +241,15 @@ var subdirectivesElsewhere = map[string]string{
 	"access_control_expose_headers":    "expose_headers",
 	"access_control_allow_credentials": "allow_credentials",
 	"access_control_max_age":           "max_age",
+	"dynamic_origins":                  "dynamic",
 }
 
 // nearestSubdirective returns what was probably meant by name, or "".
 func nearestSubdirective(name string) string {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
+		return "dynamic " + name
+	}
 	for _, words := range []map[string]string{subdirectivesOfCaddy1, subdirectivesElsewhere} {
 		if s, ok := words[name]; ok {
 			return s

@@ -99,6 +99,9 @@ func (m *MatchOrigin) unmarshalSubdirective(d *caddyfile.Dispenser) error {
 	case "same_origin":
 		return unmarshalFlag(d, &m.SameOrigin)
 	}
+	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
+		return d.Errf("unknown subdirective %q of origin: write dynamic %s", name, name)
+	}
 	return d.Errf("unknown subdirective %q of origin: write one of allow_origins, allow_origins_regexp, dynamic, same_origin", name)
 }
 

@@ -382,6 +382,8 @@ func BenchmarkSources(b *testing.B) {
 func TestSourceSyntax(t *testing.T) {
 	for _, tc := range []struct{ tokens, problem string }{
 		{`dynamic`, `dynamic has no source: write dynamic file, storage, http, ask or match`},
+		{`file /etc/caddy/origins.txt`, `unknown subdirective "file" of cors: write dynamic file`},
+		{`dynamic_origins file /etc/caddy/origins.txt`, `unknown subdirective "dynamic_origins" of cors: write dynamic`},
 		{`dynamic redis x`, `unknown source "redis" of dynamic: write one of file, storage, http, ask and match`},
 		{`dynamic file`, `file needs a path: write it after file, as in dynamic file /etc/caddy/origins.txt`},
 		{`dynamic storage`, `storage needs a key: write it after storage, as in dynamic storage cors/origins`},
