@@ -223,7 +223,7 @@ func (a *asker) ask(q question) (bool, error) {
 	case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone}, res.StatusCode):
 		return false, nil
 	}
-	return false, fmt.Errorf("the server answers %s", res.Status)
+	return false, statusError(res)
 }
 
 // unmarshalNumber parses the one argument of an option.

@@ -226,10 +226,16 @@ func readURL(ctx context.Context, client *http.Client, u *url.URL, header http.H
 	case res.StatusCode == http.StatusNotModified && old != (httpTag{}):
 		return "", nil, errNotModified
 	case res.StatusCode != http.StatusOK:
-		return "", nil, fmt.Errorf("the server answers %s", res.Status)
+		return "", nil, statusError(res)
 	}
 	text, err = readList(res.Body, res.ContentLength)
 	return text, httpTag{res.Header.Get("ETag"), res.Header.Get("Last-Modified")}, err
+}
+
+// statusError tells the status of a response in the standard's words: the
+// server's own may be very long.
+func statusError(res *http.Response) error {
+	return errors.New(strings.TrimSpace(fmt.Sprintf("the server answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))))
 }
 
 // withoutURL takes the URL out of an error of an http.Client: it may have a

@@ -2,6 +2,8 @@ package caddycors
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +39,18 @@ func TestHTTPTimeout(t *testing.T) {
 	}
 	if patience < 59*time.Minute {
 		t.Errorf("a read is given up after %s", patience)
+	}
+}
+
+// TestStatusError: the log gets nothing that the server has written.
+func TestStatusError(t *testing.T) {
+	for status, want := range map[int]string{
+		500: "the server answers 500 Internal Server Error",
+		599: "the server answers 599",
+	} {
+		res := &http.Response{StatusCode: status, Status: strings.Repeat("x", 1<<20)}
+		if got := statusError(res).Error(); got != want {
+			t.Errorf("%.100q, want %q", got, want)
+		}
 	}
 }
