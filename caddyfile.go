@@ -48,7 +48,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // looksAtOrigin reports whether one of the matchers that have to do with header
 // fields names Origin.
 func looksAtOrigin(matcher caddy.ModuleMap) bool {
-	if matcher["origin"] != nil || looksAtField(matcher, "Origin", false) {
+	if matcher["origin"] != nil || looksAtField(matcher, "Origin") {
 		return true
 	}
 	var negated []caddy.ModuleMap

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
 func init() {
@@ -98,13 +103,25 @@ func (s *MatchSource) AllowsOrigin(r *http.Request, _ string) (bool, error) {
 // those of strangers; it is "" if one of them looks at Origin closely, for all
 // that can be told. origin is the matcher of that name.
 func looseness(set caddy.ModuleMap, origin any) string {
-	if set["expression"] != nil || looksAtField(set, "Origin", true) {
+	if set["expression"] != nil {
 		return ""
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(set)), ", ")
+	field := ""
+	for i, expr := range originExpressions(set) {
+		stranger := strangerOf(expr)
+		if stranger == "" {
+			return ""
+		}
+		if i == 0 {
+			field = names + " allows origins that anyone can obtain, such as " + stranger
+		}
+	}
 	m, ok := origin.(*MatchOrigin)
 	switch {
-	case !ok && looksAtField(set, "Origin", false):
+	case !ok && field != "":
+		return field
+	case !ok && looksAtField(set, "Origin"):
 		return names + " looks at Origin but not at its value, and so allows every origin"
 	case !ok:
 		return names + " does not look at Origin, and so allows every origin on the requests that it matches"
@@ -117,27 +134,73 @@ func looseness(set caddy.ModuleMap, origin any) string {
 }
 
 // looksAtField reports whether the matcher header or header_regexp of a set
-// names a field; closely, if its being there does not suffice.
-func looksAtField(set caddy.ModuleMap, name string, closely bool) bool {
-	for _, matcher := range []string{"header", "header_regexp"} {
-		var fields map[string]json.RawMessage
-		if json.Unmarshal(set[matcher], &fields) != nil {
-			continue
-		}
-		for field, value := range fields {
-			if strings.EqualFold(field, name) && !(closely && matcher == "header" && presence(value)) {
-				return true
-			}
-		}
-	}
-	return false
+// names a field.
+func looksAtField(set caddy.ModuleMap, name string) bool {
+	return len(fieldValues(set["header"], name))+len(fieldValues(set["header_regexp"], name)) > 0
 }
 
-// presence reports whether the values of a header matcher match any value, or
-// the absence of one.
-func presence(raw json.RawMessage) bool {
-	var values []string
-	return json.Unmarshal(raw, &values) != nil || len(values) == 0 || slices.Contains(values, "*")
+// fieldValues returns what a matcher of header fields says of one of them.
+func fieldValues(matcher json.RawMessage, name string) (values []json.RawMessage) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(matcher, &fields) != nil {
+		return nil
+	}
+	for field, value := range fields {
+		if strings.EqualFold(field, name) {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// originExpressions returns expressions that the whole of Origin must match for
+// the matchers header and header_regexp of a set, one for each that looks at its
+// value.
+func originExpressions(set caddy.ModuleMap) (expressions []string) {
+	for _, raw := range fieldValues(set["header"], "Origin") {
+		var values []string
+		if json.Unmarshal(raw, &values) != nil || len(values) == 0 || slices.Contains(values, "*") {
+			continue // its being there, or its absence, suffices
+		}
+		for i, value := range values { // as caddyhttp.MatchHeader reads it
+			text, tail := strings.CutSuffix(value, "*")
+			text, head := strings.CutPrefix(text, "*")
+			values[i] = regexp.QuoteMeta(text)
+			switch {
+			case head && !strings.Contains(text, ":"): // of web pages: who writes *.example.com thinks of no other
+				values[i] = "https?://.*" + values[i]
+			case head:
+				values[i] = ".*" + values[i]
+			}
+			if tail {
+				values[i] += ".*"
+			}
+		}
+		expressions = append(expressions, strings.Join(values, "|"))
+	}
+	for _, raw := range fieldValues(set["header_regexp"], "Origin") {
+		var value caddyhttp.MatchRegexp
+		if json.Unmarshal(raw, &value) == nil {
+			expressions = append(expressions, "(?s:.*)(?:"+value.Pattern+")(?s:.*)")
+		}
+	}
+	return expressions
+}
+
+// strangerOf quotes an origin that an expression admits and that anyone can
+// obtain; it is "" if there is none, for all that can be told.
+func strangerOf(expr string) string {
+	re, err := origins.CompileRegexp(expr)
+	if err != nil {
+		return ""
+	}
+	if _, finite := re.Finite(); finite {
+		return ""
+	}
+	if a := re.Analyze(suffixes.List()); a.Open && !a.Unproven {
+		return strconv.Quote(a.Witness)
+	}
+	return ""
 }
 
 // Interface guards
