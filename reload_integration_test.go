@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -37,7 +38,8 @@ type controlled struct {
 
 // retrying makes a request again that the server has dropped. A server of Go's
 // that begins to shut down, as at a reload, closes connections whose request it
-// has just read, without a word and without handling it.
+// has just read, without a word and without handling it. What the client sees of
+// that depends on how far it has come with writing.
 type retrying struct {
 	http.RoundTripper
 	dropped atomic.Int64
@@ -46,7 +48,7 @@ type retrying struct {
 func (rt *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	for {
 		res, err := rt.RoundTripper.RoundTrip(r)
-		if !errors.Is(err, io.EOF) {
+		if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 			return res, err
 		}
 		rt.dropped.Add(1)
