@@ -39,7 +39,7 @@ type counters struct {
 
 // count counts a decision, unless that was done before its request went to an
 // error route.
-func (c *counters) count(d decision) {
+func (c *counters) count(d *decision) {
 	if d.counted {
 		return
 	}

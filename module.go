@@ -181,23 +181,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	d := h.policy.decide(r)
-	if setVars(r, d) {
+	if setVars(r, &d) {
 		d.counted = isErrorRoute(r)
 	}
 	switch {
 	case h.ReportOnly:
-		return h.report(w, r, next, d)
+		return h.report(w, r, next, &d)
 	case d.kind == kindPreflight && h.PreflightPassthrough:
-		return h.passPreflight(w, r, next, d)
+		return h.passPreflight(w, r, next, &d)
 	}
-	h.record(r, d)
+	h.record(r, &d)
 	if d.kind == kindPreflight {
-		h.answerPreflight(w, r, d)
+		h.answerPreflight(w, r, &d)
 		return nil
 	}
 	rw := newResponseWriter(w, h.policy.answer(r, d.result), d.origin)
 	defer rw.commit()
-	if h.rejects(r, d) {
+	if h.rejects(r, &d) {
 		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.reason))
 	}
 	return next.ServeHTTP(rw, r)
@@ -205,7 +205,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // rejects reports whether r is refused, and not only its response kept from the
 // page.
-func (h *Handler) rejects(r *http.Request, d decision) bool {
+func (h *Handler) rejects(r *http.Request, d *decision) bool {
 	return h.RejectDisallowed && d.kind == kindActual && d.result == resultDenied && !isErrorRoute(r)
 }
 

@@ -24,7 +24,7 @@ func isPreflight(r *http.Request) bool {
 }
 
 // preflightAnswer returns what is said in the answer to r, a preflight.
-func (p *policy) preflightAnswer(r *http.Request, d decision) *answer {
+func (p *policy) preflightAnswer(r *http.Request, d *decision) *answer {
 	switch {
 	case d.result != resultAllowed:
 		return p.preflightDenied
@@ -35,7 +35,7 @@ func (p *policy) preflightAnswer(r *http.Request, d decision) *answer {
 }
 
 // answerPreflight answers a preflight.
-func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d decision) {
+func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d *decision) {
 	a := h.policy.preflightAnswer(r, d)
 	values := make([]string, a.size)
 	values[0] = d.origin
@@ -44,7 +44,7 @@ func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d deci
 }
 
 // preflightStatus returns the status of the answer to a preflight.
-func (h *Handler) preflightStatus(d decision) int {
+func (h *Handler) preflightStatus(d *decision) int {
 	if d.result == resultAllowed {
 		return h.PreflightStatus
 	}
@@ -53,7 +53,7 @@ func (h *Handler) preflightStatus(d decision) int {
 
 // passPreflight has the next handler answer a preflight, and hands the answer's
 // fields over to its response.
-func (h *Handler) passPreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) (err error) {
+func (h *Handler) passPreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *decision) (err error) {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	rw := newResponseWriter(sw, h.policy.preflightAnswer(r, d), d.origin)
 	asked := r

@@ -38,7 +38,7 @@ func init() {
 
 // setVars tells the logs and the handlers to come what was decided. It reports
 // whether another handler had done so.
-func setVars(r *http.Request, d decision) (again bool) {
+func setVars(r *http.Request, d *decision) (again bool) {
 	vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	if !ok {
 		return false
@@ -55,20 +55,20 @@ func setVars(r *http.Request, d decision) (again bool) {
 }
 
 // record counts and logs what was decided.
-func (h *Handler) record(r *http.Request, d decision) {
+func (h *Handler) record(r *http.Request, d *decision) {
 	h.counters.count(d)
 	h.log(r, d)
 }
 
 // log logs what was decided, for whoever debugs.
-func (h *Handler) log(r *http.Request, d decision, more ...zap.Field) {
+func (h *Handler) log(r *http.Request, d *decision, more ...zap.Field) {
 	if h.debug && d.result != resultNone {
 		writeDecision(h.logger.Check(zapcore.DebugLevel, "cors"), r, d, more...)
 	}
 }
 
 // writeDecision writes a decision to the log. What a stranger can put there is bounded.
-func writeDecision(entry *zapcore.CheckedEntry, r *http.Request, d decision, more ...zap.Field) {
+func writeDecision(entry *zapcore.CheckedEntry, r *http.Request, d *decision, more ...zap.Field) {
 	if entry == nil {
 		return
 	}

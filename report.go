@@ -32,7 +32,7 @@ func (a agreement) String() string {
 
 // report passes a request on, and reports what was decided, and how that compares
 // with what the response allows. It changes nothing.
-func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d decision) error {
+func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *decision) error {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	if d.result == resultNone || d.result == resultSameOrigin {
 		h.record(r, d)
@@ -83,7 +83,7 @@ func isJudged(r *http.Request) bool {
 // compare compares what a response lets a page do with what it would if the policy
 // were enforced, with credentials and without, as the response to r does not
 // depend on which of them the page has used.
-func (h *Handler) compare(r *http.Request, d decision, theirs browser.Response) (agreement, []string) {
+func (h *Handler) compare(r *http.Request, d *decision, theirs browser.Response) (agreement, []string) {
 	if theirs.Status == http.StatusNotModified && len(theirs.Header.Values(fetch.AllowOrigin)) == 0 {
 		return agreementUnknown, nil // that of the response in the browser's cache remains
 	}
@@ -115,7 +115,7 @@ func (h *Handler) compare(r *http.Request, d decision, theirs browser.Response) 
 }
 
 // enforced returns what a response would say if the policy were enforced.
-func (h *Handler) enforced(r *http.Request, d decision, theirs browser.Response) browser.Response {
+func (h *Handler) enforced(r *http.Request, d *decision, theirs browser.Response) browser.Response {
 	a, status := h.policy.answer(r, d.result), theirs.Status
 	if d.kind == kindPreflight {
 		a = h.policy.preflightAnswer(r, d)
