@@ -58,7 +58,8 @@ func (r reason) String() string {
 	return [...]string{"", "origin", "malformed_origin", "null_origin", "insecure_origin", "open_origin", "source_error", "method", "headers", "status"}[r]
 }
 
-// decision is what a policy decides about a request.
+// decision is what a policy decides about a request. It is handed on by
+// reference: copies of it would be most of what a decision costs.
 type decision struct {
 	origin string // where allowed, as the browser sent it
 	kind   kind
@@ -69,18 +70,23 @@ type decision struct {
 	err     error // of the sources that could not tell
 }
 
+func (d *decision) allow(origin string) { d.origin, d.result = origin, resultAllowed }
+
+func (d *decision) deny(reason reason) { d.result, d.reason = resultDenied, reason }
+
 // decide decides about r. What it costs does not depend on what a stranger sends.
 func (p *policy) decide(r *http.Request) (d decision) {
 	lines := r.Header[fetch.Origin]
 	if len(lines) == 0 {
 		return d // nothing to decide: resultNone
 	}
-	d = p.judge(r, lines)
+	p.judge(&d, r, lines)
+	method := preflightMethod(r)
 	switch {
-	case isPreflight(r):
+	case len(method) > 0:
 		d.kind = kindPreflight
 		if d.result == resultAllowed {
-			d.reason = p.refusal(r)
+			d.reason = p.refusal(method, r.Header[fetch.RequestHeaders])
 		}
 	case d.result == resultDenied && sameOrigin(r):
 		return decision{result: resultSameOrigin}
@@ -88,52 +94,59 @@ func (p *policy) decide(r *http.Request) (d decision) {
 	return d
 }
 
-// judge judges the origin of r, of which lines are the field Origin. The length
-// and the shape of an origin come before anything that looks into the policy.
-func (p *policy) judge(r *http.Request, lines []string) decision {
+// judge decides about the origin of r, of which lines are the field Origin, of
+// one line at least. The length and the shape of an origin come before anything
+// that looks into the policy.
+func (p *policy) judge(d *decision, r *http.Request, lines []string) {
 	switch {
-	case len(lines) == 0:
-		return decision{result: resultNone}
 	case p.any:
-		return decision{result: resultAllowed}
+		d.allow("")
 	case len(lines) > 1:
-		return decision{result: resultDenied, reason: reasonMalformed}
-	case lines[0] == origins.Null:
-		if p.null {
-			return decision{origin: origins.Null, result: resultAllowed}
-		}
-		return decision{result: resultDenied, reason: reasonNull}
+		d.deny(reasonMalformed)
+	case lines[0] != origins.Null:
+		p.judgeTuple(d, r, lines[0])
+	case p.null:
+		d.allow(origins.Null)
+	default:
+		d.deny(reasonNull)
 	}
-	o, ok := origins.Parse(lines[0])
-	switch {
-	case !ok:
-		return decision{result: resultDenied, reason: reasonMalformed}
-	case p.origins.allows(r, o):
-		if p.overrulesInsecure && o.Insecure() {
-			// However it got into the set: with credentials, anyone on the network
-			// path of a plain http page could read the responses.
-			return decision{result: resultDenied, reason: reasonInsecure}
-		}
-		return decision{origin: o.String(), result: resultAllowed}
-	case len(p.origins.sources) == 0:
-		return decision{result: resultDenied, reason: reasonOrigin}
-	case p.overrulesInsecure && o.Insecure():
-		return decision{result: resultDenied, reason: reasonInsecure}
-	}
-	return p.judgeBySources(r, o)
 }
 
-// judgeBySources judges o, the origin of r, which nothing but a source can
+// judgeTuple decides about the origin of r, which is not opaque.
+func (p *policy) judgeTuple(d *decision, r *http.Request, origin string) {
+	o, ok := origins.Parse(origin)
+	if !ok {
+		d.deny(reasonMalformed)
+		return
+	}
+	allowed := p.origins.allows(r, o)
+	switch {
+	case !allowed && len(p.origins.sources) == 0:
+		d.deny(reasonOrigin)
+	case p.overrulesInsecure && o.Insecure():
+		// However it got into the set: with credentials, anyone on the network
+		// path of a plain http page could read the responses.
+		d.deny(reasonInsecure)
+	case allowed:
+		d.allow(origin)
+	default:
+		p.askSources(d, r, o)
+	}
+}
+
+// askSources decides about o, the origin of r, which nothing but a source can
 // allow.
-func (p *policy) judgeBySources(r *http.Request, o origins.Origin) decision {
+func (p *policy) askSources(d *decision, r *http.Request, o origins.Origin) {
 	allowed, open, err := p.origins.sourcesAllow(r, o, p.overrulesOpen)
 	switch {
 	case allowed:
-		return decision{origin: o.String(), result: resultAllowed}
+		d.allow(o.String())
 	case open:
-		return decision{result: resultDenied, reason: reasonOpen}
+		d.deny(reasonOpen)
 	case err != nil:
-		return decision{result: resultDenied, reason: reasonSource, err: err}
+		d.deny(reasonSource)
+		d.err = err
+	default:
+		d.deny(reasonOrigin)
 	}
-	return decision{result: resultDenied, reason: reasonOrigin}
 }

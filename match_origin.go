@@ -137,6 +137,9 @@ func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
 		return false, nil
 	}
 	lines := r.Header[fetch.Origin]
+	if len(lines) == 0 {
+		return false, nil
+	}
 	if m.policy.any {
 		if len(lines) != 1 {
 			return false, nil
@@ -144,7 +147,8 @@ func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
 		_, ok := origins.Parse(lines[0])
 		return ok || lines[0] == origins.Null, nil
 	}
-	d := m.policy.judge(r, lines)
+	var d decision
+	m.policy.judge(&d, r, lines)
 	if d.err != nil {
 		if entry := m.logger.Check(zapcore.DebugLevel, "origin does not match"); entry != nil {
 			entry.Write(zap.String("reason", d.reason.String()), zap.Error(d.err))

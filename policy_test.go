@@ -101,7 +101,7 @@ func TestRefusal(t *testing.T) {
 				header.Set("Access-Control-Request-Headers", tc.fields)
 			}
 			r := &http.Request{Method: http.MethodOptions, Header: header}
-			if got := h.policy.refusal(r); got != tc.want {
+			if got := h.policy.decide(r).reason; got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})

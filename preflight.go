@@ -16,11 +16,15 @@ import (
 // has use for more.
 const echoLimit = 4 << 10
 
-// isPreflight reports whether r, which has an Origin, is a CORS-preflight request
+// preflightMethod returns the lines of Access-Control-Request-Method if r, which
+// has an Origin, is a CORS-preflight request
 // (https://fetch.spec.whatwg.org/#cors-preflight-request). The fields need only
 // be there: whether their values are any good is for the policy to say.
-func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && len(r.Header[fetch.RequestMethod]) > 0
+func preflightMethod(r *http.Request) []string {
+	if r.Method != http.MethodOptions {
+		return nil
+	}
+	return r.Header[fetch.RequestMethod]
 }
 
 // preflightAnswer returns what is said in the answer to r, a preflight.
@@ -77,14 +81,14 @@ func isOK(status int) bool {
 	return status >= 200 && status <= 299
 }
 
-// refusal returns what the browser will find missing in the answer to r, a
-// preflight from an allowed origin, or reasonNone.
-func (p *policy) refusal(r *http.Request) reason {
-	method := r.Header[fetch.RequestMethod]
+// refusal returns what the browser will find missing in the answer to a preflight
+// from an allowed origin, which asks for a method and for request fields, or
+// reasonNone.
+func (p *policy) refusal(method, fields []string) reason {
 	if len(method) != 1 || !p.allowsMethod(method[0]) {
 		return reasonMethod
 	}
-	if !p.allowsFields(r.Header[fetch.RequestHeaders]) {
+	if !p.allowsFields(fields) {
 		return reasonHeaders
 	}
 	return reasonNone

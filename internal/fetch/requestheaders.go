@@ -39,8 +39,13 @@ func (s *FieldSet) Covers(lines []string) bool {
 		if budget -= len(line) + 1; budget < 0 {
 			return false
 		}
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.Trim(name, " \t"); name != "" && !s.names[strings.ToLower(name)] {
+		for line != "" {
+			var name string
+			name, line, _ = strings.Cut(line, ",")
+			if s.names[name] { // as browsers write it
+				continue
+			}
+			if name = strings.Trim(name, " \t"); name != "" && !s.Has(name) {
 				return false
 			}
 		}
