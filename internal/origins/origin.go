@@ -128,18 +128,21 @@ func scanHost(s string) (n int, ok bool) {
 	if s != "" && s[0] == '[' {
 		return scanIPv6(s)
 	}
-	label := 0 // where the last label begins
-	i := 0
-	for ; i < len(s) && s[i] != ':'; i++ {
-		switch {
-		case class[s[i]]&(lower|digit|dash) != 0:
-		case s[i] == '.' && i > label && i-label <= maxLabel:
-			label = i + 1
-		default:
+	label, i := 0, 0 // where the last label begins and ends
+	for {
+		for i < len(s) && class[s[i]]&(lower|digit|dash) != 0 {
+			i++
+		}
+		if i == label || i-label > maxLabel {
 			return 0, false
 		}
+		if i == len(s) || s[i] != '.' {
+			break
+		}
+		i++
+		label = i
 	}
-	if i == label || i-label > maxLabel || i > maxHost {
+	if i > maxHost {
 		return 0, false
 	}
 	// A host whose last label is a number is an IPv4 address or no host at all
