@@ -144,9 +144,9 @@ func compareVersions(tag any, modified time.Time, size int64, file os.FileInfo) 
 	return newTag, !modified.IsZero() && old.read.Sub(old.since) > modGranularity
 }
 
-// readList reads the text of a list, whose length may be known or -1. Where it is
-// not, the text is read in parts: one that grew would be copied again and again,
-// and be kept with room to spare.
+// readList reads the text of a list, whose length is known, or expected, or -1.
+// What is longer is read in parts: one text that grew would be copied again and
+// again. None is kept with much room to spare.
 func readList(r io.Reader, length int64) (string, error) {
 	if length > maxList {
 		return "", errListTooLong
@@ -164,8 +164,10 @@ func readList(r io.Reader, length int64) (string, error) {
 		if total += n; total > maxList {
 			return "", errListTooLong
 		}
-		if n > 0 {
+		if n > size-size/8 {
 			parts = append(parts, part.String())
+		} else if n > 0 {
+			parts = append(parts, strings.Clone(part.String()))
 		}
 		if errors.Is(err, io.EOF) {
 			return strings.Join(parts, ""), nil

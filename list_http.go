@@ -198,8 +198,12 @@ func newClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// httpTag is by what a server tells versions of a response apart.
-type httpTag struct{ etag, lastModified string }
+// httpTag is by what a server tells versions of a response apart, and how long
+// the last one was.
+type httpTag struct {
+	etag, lastModified string
+	length             int
+}
 
 func readURL(ctx context.Context, client *http.Client, u *url.URL, header http.Header, tag any) (text string, newTag any, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -223,13 +227,17 @@ func readURL(ctx context.Context, client *http.Client, u *url.URL, header http.H
 	}
 	defer res.Body.Close()
 	switch {
-	case res.StatusCode == http.StatusNotModified && old != (httpTag{}):
+	case res.StatusCode == http.StatusNotModified && old.etag+old.lastModified != "":
 		return "", nil, errNotModified
 	case res.StatusCode != http.StatusOK:
 		return "", nil, statusError(res)
 	}
-	text, err = readList(res.Body, res.ContentLength)
-	return text, httpTag{res.Header.Get("ETag"), res.Header.Get("Last-Modified")}, err
+	length := res.ContentLength
+	if length < 0 { // as long as the last one, or a little longer
+		length = min(int64(old.length+old.length/16), maxList)
+	}
+	text, err = readList(res.Body, length)
+	return text, httpTag{res.Header.Get("ETag"), res.Header.Get("Last-Modified"), len(text)}, err
 }
 
 // statusError tells the status of a response in the standard's words: the
