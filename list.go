@@ -38,7 +38,6 @@ const (
 var (
 	// errNotModified is what a listReader returns if the text is what it was.
 	errNotModified = errors.New("not modified")
-	errNoList      = errors.New("there is no list yet")
 	errReadHangs   = errors.New("reading it does not come to an end")
 	errListTooLong = fmt.Errorf("it is longer than %d MiB", maxList>>20)
 )
@@ -313,6 +312,7 @@ type listSource struct {
 	list   *originList
 	key    listKey
 	reader *listReader // nil if there is nothing to give back
+	none   error       // that there is no list yet, made once
 }
 
 // use makes the source one of the list that key tells from others. If first is
@@ -327,6 +327,7 @@ func (s *listSource) use(ctx caddy.Context, key listKey, reader listReader, firs
 	// among them.
 	reader.ctx, reader.cancel = context.WithCancel(ctx)
 	s.list, s.key, s.reader = value.(*originList), key, &reader
+	s.none = fmt.Errorf("%s: there is no list yet", reader.name)
 	if err := s.list.attach(s.reader, first); err != nil {
 		return err
 	}
@@ -361,7 +362,7 @@ func (s *listSource) AllowsOrigin(r *http.Request, origin string) (bool, error) 
 func (s *listSource) allowsOrigin(_ *http.Request, o origins.Origin) (allowed, open bool, err error) {
 	v := s.list.current.Load()
 	if v == nil {
-		return false, false, errNoList
+		return false, false, s.none
 	}
 	allowed, open = v.Allows(o)
 	return allowed, open, nil

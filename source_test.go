@@ -358,6 +358,16 @@ func TestSourcesInOrder(t *testing.T) {
 
 // BenchmarkSources times what a list of a million origins, and a known answer,
 // add to a request.
+// TestNoListYet: until there is a list, nobody is allowed, and what is said of it
+// names the source, but none of its secrets.
+func TestNoListYet(t *testing.T) {
+	h := provision(t, "cors {\n dynamic http http://user:secret@127.0.0.1:1/list?token=secret\n}")
+	d := h.policy.decide(&http.Request{Header: fields("Origin: https://a.example")})
+	if d.result != resultDenied || d.reason != reasonSource || d.err.Error() != "http 127.0.0.1:1: there is no list yet" {
+		t.Errorf("got %+v", d)
+	}
+}
+
 func BenchmarkSources(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "origins")
 	var text strings.Builder
