@@ -42,20 +42,23 @@ func TestDocs(t *testing.T) {
 				case "caddyfile":
 					text, shown = b.text, nil
 				case "console":
+					if text == "" {
+						t.Errorf("a block of %q is not executed: %s", b.section, b.text)
+					}
 					shown = append(shown, b)
 				case "": // a file, whose first line is a comment with its path
 					name, ok := strings.CutPrefix(strings.SplitN(b.text, "\n", 2)[0], "# /etc/caddy/")
 					if !ok {
 						t.Errorf("a block of %q is not executed: %s", b.section, b.text)
-					} else if err := os.WriteFile(filepath.Join(root, name), []byte(b.text), 0o600); err != nil {
-						t.Fatal(err)
+					} else {
+						writeFile(t, filepath.Join(root, name), b.text)
 					}
 				case "nginx", "caddy1": // what others wrote for others
 				case "text chromium", "text firefox": // messages: TestErrors, in e2e
 				default:
 					t.Errorf("a block of %q is not executed", b.language)
 				}
-				if text == "" || i+1 < len(all) && all[i+1].language != "caddyfile" {
+				if text == "" || i+1 < len(all) && all[i+1].language != "caddyfile" && all[i+1].language != "" {
 					continue
 				}
 				t.Run(b.section, func(t *testing.T) {
@@ -67,6 +70,17 @@ func TestDocs(t *testing.T) {
 				text, shown = "", nil
 			}
 		})
+	}
+}
+
+// writeFile writes a file, and makes the folders that it is in.
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -117,12 +131,7 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 	}
 	for _, name := range []string{"srv/fonts/a.woff2", "srv/app/index.html"} {
 		name = filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, name, "")
 		if err := os.Chtimes(name, time.Time{}, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
 			t.Fatal(err)
 		}

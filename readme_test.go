@@ -2,6 +2,7 @@ package caddycors
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -272,7 +273,8 @@ func run(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	var config struct {
-		Apps struct {
+		Storage json.RawMessage `json:"storage"`
+		Apps    struct {
 			HTTP struct {
 				Servers map[string]map[string]any `json:"servers"`
 			} `json:"http"`
@@ -292,10 +294,13 @@ func run(t *testing.T, text string) string {
 		server["automatic_https"] = map[string]bool{"disable": true}
 		delete(server, "tls_connection_policies")
 	}
+	if config.Storage == nil {
+		config.Storage = fmt.Appendf(nil, `{"module": "file_system", "root": %q}`, t.TempDir())
+	}
 	encoded, err := json.Marshal(map[string]any{
 		"admin":   map[string]any{"disabled": true, "config": map[string]bool{"persist": false}},
 		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "discard"}}}},
-		"storage": map[string]string{"module": "file_system", "root": t.TempDir()},
+		"storage": config.Storage,
 		"apps":    config.Apps,
 	})
 	if err != nil {
