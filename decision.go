@@ -59,7 +59,7 @@ func (r reason) String() string {
 }
 
 // decision is what a policy decides about a request. It is handed on by
-// reference: copies of it would be most of what a decision costs.
+// reference, since copies of it would be a good part of what a decision costs.
 type decision struct {
 	origin string // where allowed, as the browser sent it
 	kind   kind
