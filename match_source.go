@@ -29,8 +29,8 @@ func init() {
 // will set.
 //
 // With credentials, each of the matcher sets must look at `Origin` closely: by a
-// matcher `origin` with none that strangers can obtain, by `header` or
-// `header_regexp`, or by an `expression`.
+// matcher `origin`, `header` or `header_regexp` with none that strangers can
+// obtain, or by an `expression`.
 type MatchSource struct {
 	// The matcher sets, of which one must match, as in a route. Required.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
@@ -108,12 +108,12 @@ func looseness(set caddy.ModuleMap, origin any) string {
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(set)), ", ")
 	field := ""
-	for i, expr := range originExpressions(set) {
-		stranger := strangerOf(expr)
+	for _, alternatives := range originExpressions(set) {
+		stranger := strangerOf(alternatives)
 		if stranger == "" {
 			return ""
 		}
-		if i == 0 {
+		if field == "" {
 			field = names + " allows origins that anyone can obtain, such as " + stranger
 		}
 	}
@@ -153,10 +153,10 @@ func fieldValues(matcher json.RawMessage, name string) (values []json.RawMessage
 	return values
 }
 
-// originExpressions returns expressions that the whole of Origin must match for
-// the matchers header and header_regexp of a set, one for each that looks at its
-// value.
-func originExpressions(set caddy.ModuleMap) (expressions []string) {
+// originExpressions returns, for each of the matchers header, header_regexp, vars
+// and vars_regexp of a set that looks at the value of Origin, expressions of which
+// a part of the value must match one.
+func originExpressions(set caddy.ModuleMap) (expressions [][]string) {
 	for _, raw := range fieldValues(set["header"], "Origin") {
 		var values []string
 		if json.Unmarshal(raw, &values) != nil || len(values) == 0 || slices.Contains(values, "*") {
@@ -166,39 +166,42 @@ func originExpressions(set caddy.ModuleMap) (expressions []string) {
 			text, tail := strings.CutSuffix(value, "*")
 			text, head := strings.CutPrefix(text, "*")
 			values[i] = regexp.QuoteMeta(text)
-			switch {
-			case head && !strings.Contains(text, ":"): // of web pages: who writes *.example.com thinks of no other
-				values[i] = "https?://.*" + values[i]
-			case head:
-				values[i] = ".*" + values[i]
+			if !head {
+				values[i] = `\A` + values[i]
 			}
-			if tail {
-				values[i] += ".*"
+			if !tail {
+				values[i] += `\z`
 			}
 		}
-		expressions = append(expressions, strings.Join(values, "|"))
+		expressions = append(expressions, values)
 	}
-	for _, raw := range fieldValues(set["header_regexp"], "Origin") {
+	const placeholder = "{http.request.header.Origin}"
+	if len(fieldValues(set["vars"], placeholder)) > 0 {
+		expressions = append(expressions, nil) // it knows no wildcards
+	}
+	for _, raw := range slices.Concat(fieldValues(set["header_regexp"], "Origin"), fieldValues(set["vars_regexp"], placeholder)) {
 		var value caddyhttp.MatchRegexp
 		if json.Unmarshal(raw, &value) == nil {
-			expressions = append(expressions, "(?s:.*)(?:"+value.Pattern+")(?s:.*)")
+			expressions = append(expressions, []string{value.Pattern})
 		}
 	}
 	return expressions
 }
 
-// strangerOf quotes an origin that an expression admits and that anyone can
-// obtain; it is "" if there is none, for all that can be told.
-func strangerOf(expr string) string {
-	re, err := origins.CompileRegexp(expr)
-	if err != nil {
-		return ""
-	}
-	if _, finite := re.Finite(); finite {
-		return ""
-	}
-	if a := re.Analyze(suffixes.List()); a.Open && !a.Unproven {
-		return strconv.Quote(a.Witness)
+// strangerOf quotes an origin that one of the expressions admits and that anyone
+// can obtain; it is "" if there is none, for all that can be told.
+func strangerOf(expressions []string) string {
+	for _, expr := range expressions {
+		re, err := origins.CompileUnanchored(expr)
+		if err != nil {
+			continue
+		}
+		if _, finite := re.Finite(); finite {
+			continue
+		}
+		if a := re.Analyze(suffixes.List()); a.Open && !a.Unproven {
+			return strconv.Quote(a.Witness)
+		}
 	}
 	return ""
 }

@@ -183,9 +183,15 @@ func (a *analyzer) opaqueHosts() {
 			return true
 		}
 		a.found = true
+		if a.re.anyBefore && a.admits(anyScheme+strings.TrimPrefix(s, scheme)+port) {
+			return false // who leaves the scheme open thinks of web pages
+		}
 		return a.domain(s, s+port)
 	})
 }
+
+// anyScheme is a scheme that no expression names.
+const anyScheme = "any-scheme-at-all"
 
 // meant returns the registrable domain in which an expression ends, or "". What
 // follows an optional part or a class may be the end of a label only.

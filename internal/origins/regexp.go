@@ -15,14 +15,56 @@ const (
 
 // Regexp is a regular expression (RE2) that the whole of an origin must match.
 type Regexp struct {
-	expr   string
-	parsed *syntax.Regexp
-	re     *regexp.Regexp
+	expr      string
+	parsed    *syntax.Regexp
+	re        *regexp.Regexp
+	anyBefore bool // CompileUnanchored has let anything come before
 }
 
 // CompileRegexp compiles an expression. It is an error if it is longer than 1,024
 // bytes, or if it matches "null" or the empty string, which are no origins.
 func CompileRegexp(expr string) (*Regexp, error) {
+	re, err := compile(expr)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range []string{"", Null} {
+		if re.re.MatchString(s) {
+			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin every alternative with https://", expr, s)
+		}
+	}
+	return re, nil
+}
+
+// CompileUnanchored compiles an expression that a part of an origin must match, as
+// in matchers of header fields. It may match "null" and the empty string. The
+// analysis takes schemes that it leaves open for http and https.
+func CompileUnanchored(expr string) (*Regexp, error) {
+	re, err := compile(expr)
+	if err != nil {
+		return nil, err
+	}
+	anything, err := syntax.Parse("(?s:.*)", syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	whole := &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{re.parsed}}
+	begins, ends := anchors(re.parsed)
+	if !begins {
+		whole.Sub = slices.Insert(whole.Sub, 0, anything)
+	}
+	if !ends {
+		whole.Sub = append(whole.Sub, anything)
+	}
+	re, err = compileParsed(expr, whole)
+	if err != nil {
+		return nil, err
+	}
+	re.anyBefore = !begins
+	return re, nil
+}
+
+func compile(expr string) (*Regexp, error) {
 	if len(expr) > maxRegexp {
 		return nil, fmt.Errorf("regexp %q… has %d bytes: at most %d are allowed: write several regexps, or list the origins", expr[:32], len(expr), maxRegexp)
 	}
@@ -35,16 +77,41 @@ func CompileRegexp(expr string) (*Regexp, error) {
 		}
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
+	return compileParsed(expr, parsed)
+}
+
+func compileParsed(expr string, parsed *syntax.Regexp) (*Regexp, error) {
 	re, err := regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
 	if err != nil {
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
-	for _, s := range []string{"", Null} {
-		if re.MatchString(s) {
-			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin every alternative with https://", expr, s)
+	return &Regexp{expr: expr, parsed: parsed, re: re}, nil
+}
+
+// anchors reports whether whatever an expression matches begins, and ends, where
+// the text does.
+func anchors(re *syntax.Regexp) (begins, ends bool) {
+	switch re.Op {
+	case syntax.OpBeginText:
+		return true, false
+	case syntax.OpEndText:
+		return false, true
+	case syntax.OpCapture:
+		return anchors(re.Sub[0])
+	case syntax.OpConcat:
+		begins, _ = anchors(re.Sub[0])
+		_, ends = anchors(re.Sub[len(re.Sub)-1])
+		return begins, ends
+	case syntax.OpAlternate:
+		begins, ends = true, true
+		for _, sub := range re.Sub {
+			b, e := anchors(sub)
+			begins, ends = begins && b, ends && e
 		}
+		return begins, ends
+	default:
+		return false, false
 	}
-	return &Regexp{expr, parsed, re}, nil
 }
 
 // Match reports whether the whole of o matches.
