@@ -247,13 +247,13 @@ var subdirectivesElsewhere = map[string]string{
 // nearestSubdirective returns what was probably meant by name, or "".
 func nearestSubdirective(name string) string {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
-		return "dynamic " + name
-	}
 	for _, words := range []map[string]string{subdirectivesOfCaddy1, subdirectivesElsewhere} {
 		if s, ok := words[name]; ok {
 			return s
 		}
+	}
+	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
+		return "dynamic " + name
 	}
 	// What only lacks the verb: not what says the contrary.
 	for _, s := range subdirectives {

@@ -152,8 +152,8 @@ func readList(r io.Reader, length int64) (string, error) {
 		return "", errListTooLong
 	}
 	const firstPart, longestPart = 4 << 10, 1 << 20
-	size := length
-	if size <= 0 {
+	size := length + 1 // to see the end, too
+	if length <= 0 {
 		size = firstPart
 	}
 	var parts []string

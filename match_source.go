@@ -124,7 +124,7 @@ func looseness(set caddy.ModuleMap, origin any) string {
 	case !ok && looksAtField(set, "Origin"):
 		return names + " looks at Origin but not at its value, and so allows every origin"
 	case !ok:
-		return names + " does not look at Origin, and so allows every origin on the requests that it matches"
+		return names + " does not say which origins it allows, and so allows every one on the requests that it matches"
 	case m.policy != nil && m.policy.any:
 		return names + " looks at Origin but matches every one"
 	case m.policy != nil && m.policy.strangers != "":

@@ -141,14 +141,14 @@ func TestMatchSource(t *testing.T) {
 		problem string // "" if it loads
 	}{
 		{`{"path": ["/a"]}`, "", ""},
-		{`{"path": ["/a"]}`, `, "allow_credentials": true`, `match by path does not look at Origin`},
-		{`{"origin": {"allow_origins": ["https://a.example"]}}, {"method": ["GET"], "path": ["/a"]}`, `, "allow_credentials": true`, `match by method, path does not look at Origin`},
+		{`{"path": ["/a"]}`, `, "allow_credentials": true`, `match by path does not say which origins it allows`},
+		{`{"origin": {"allow_origins": ["https://a.example"]}}, {"method": ["GET"], "path": ["/a"]}`, `, "allow_credentials": true`, `match by method, path does not say which origins it allows`},
 		{`{"path": ["/a"]}`, `, "allow_credentials": true, "dangerously_allow": ["open_origins"]`, ""},
 		{`{"origin": {"allow_origins": ["https://a.example"]}, "path": ["/a"]}`, `, "allow_credentials": true`, ""},
 		{`{"origin": {"allow_origins": ["*"]}}`, `, "allow_credentials": true`, `match by origin looks at Origin but matches every one`},
 		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, `, "allow_credentials": true`, `match by origin allows origins that anyone can obtain, such as \"https://stranger.github.io\"`},
 		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, ``, ""},
-		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"path": ["/a"]}]}]}}`, `, "allow_credentials": true`, `match by origin allows whatever a dynamic match lets through, and that by path does not look at Origin`},
+		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"path": ["/a"]}]}]}}`, `, "allow_credentials": true`, `match by origin allows whatever a dynamic match lets through, and that by path does not say which origins it allows`},
 		{`{"header": {"Origin": ["*"]}}`, `, "allow_credentials": true`, `match by header looks at Origin but not at its value, and so allows every origin`},
 		{`{"header": {"origin": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
 		{`{"header": {"Origin": ["https://a.example", "*.a.example"]}}`, `, "allow_credentials": true`, ""},
@@ -177,8 +177,8 @@ func TestMatchSource(t *testing.T) {
 		{`{"vars": {"{http.request.header.Origin}": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
 		{`{"vars_regexp": {"{http.request.header.Origin}": {"pattern": "^https://a\\.example$"}}}`, `, "allow_credentials": true`, ""},
 		{`{"vars_regexp": {"{http.request.header.Origin}": {"pattern": ".*"}}}`, `, "allow_credentials": true`, `match by vars_regexp allows origins that anyone can obtain`},
-		{`{"header": {"Cookie": ["x"]}}`, `, "allow_credentials": true`, `match by header does not look at Origin`},
-		{`{"not": [{"origin": {"allow_origins": ["https://a.example"]}}]}`, `, "allow_credentials": true`, `match by not does not look at Origin`},
+		{`{"header": {"Cookie": ["x"]}}`, `, "allow_credentials": true`, `match by header does not say which origins it allows`},
+		{`{"not": [{"origin": {"allow_origins": ["https://a.example"]}}]}`, `, "allow_credentials": true`, `match by not does not say which origins it allows`},
 		{`{"expression": "path('/a')"}`, `, "allow_credentials": true`, ""},
 	} {
 		handler := fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [{"source": "match", "match": [%s]}]%s}`, tc.sets, tc.options)

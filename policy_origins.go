@@ -168,7 +168,7 @@ func (c *compiler) compileSources() {
 		case !c.credentials:
 			c.warn("dynamic_origins: match by %s", match.loose)
 		case !c.waived(waiverOpen):
-			c.problem(`dynamic_origins: match by %s, with allow_credentials also those of strangers: add a matcher such as origin https://*.example.com, or accept that with "dangerously_allow open_origins"`, match.loose)
+			c.problem(`dynamic_origins: match by %s: with allow_credentials, strangers could read your users' data: add a matcher such as origin https://*.example.com, or accept that with "dangerously_allow open_origins"`, match.loose)
 		}
 	}
 }
