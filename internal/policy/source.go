@@ -1,0 +1,47 @@
+package policy
+
+import (
+	"iter"
+	"net/http"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+// A Source is a way to admit origins: a set of patterns, a regular expression, a
+// template, a list, an endpoint that is asked, request matchers, or a module of a
+// third party. It is safe for concurrent use.
+type Source interface {
+	// Allows decides about o, the origin of r. It must not change r. An error
+	// means that the source could not tell; the origin is then not allowed.
+	Allows(r *http.Request, o origins.Origin) (Admission, error)
+
+	// Claims yields what the source can admit, entry by entry, as far as it is
+	// known when the config loads. A source whose entries are not known until a
+	// request arrives yields one claim with Runtime set.
+	Claims() iter.Seq[Claim]
+}
+
+// Admission is what a source says about one origin.
+type Admission uint8
+
+// The admissions.
+const (
+	// Refused means that the source does not admit the origin.
+	Refused Admission = iota
+	// Admitted means that the source admits the origin.
+	Admitted
+	// AdmittedOpen means that only an open entry of the source admits the origin:
+	// a policy with credentials denies it, unless that is waived.
+	AdmittedOpen
+)
+
+// A Claim is one entry of a source, with the judge's verdict on it.
+type Claim struct {
+	Option string // the option that has the entry, such as "allow_origins"
+	Entry  string // as it is configured
+	// Runtime says that what the entry admits is not known before a request
+	// arrives. Each origin is then judged when it is admitted.
+	Runtime bool
+	Verdict openness.Verdict
+}
