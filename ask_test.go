@@ -22,6 +22,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // judge is a URL to ask, as a test sets it up.
@@ -296,13 +298,17 @@ func TestAskHostile(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	})
-	h := provision(t, "cors {\n dynamic ask "+j.URL+" {\n cache_size 100\n ttl 1h\n }\n allow_credentials\n}")
-	s := h.sources[0].(*AskSource)
-	t.Cleanup(func() { _ = s.Cleanup() })
-	decide := func(origin string) decision {
-		return h.policy.decide(&http.Request{Host: "host.example", Header: fields("Origin: " + origin)})
+	s := provisionAsk(t, j.URL, "cache_size 100\n ttl 1h")
+	p, findings := policy.Compile(&policy.Config{
+		Sources: []policy.Source{foreignSource{s}}, Credentials: true, PreflightStatus: http.StatusNoContent, Environment: environment(),
+	})
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
 	}
-	if d := decide("https://customer.example"); d.result != resultAllowed {
+	decide := func(origin string) policy.Decision {
+		return p.Decide(&http.Request{Host: "host.example", Header: fields("Origin: " + origin)})
+	}
+	if d := decide("https://customer.example"); d.Result != policy.Allowed {
 		t.Fatalf("%+v", d)
 	}
 	for i := range 100_000 {
@@ -319,7 +325,7 @@ func TestAskHostile(t *testing.T) {
 		default:
 			origin = fmt.Sprintf("https://Evil-%d.example/", i) // malformed
 		}
-		if d := decide(origin); d.result != resultDenied {
+		if d := decide(origin); d.Result != policy.Denied {
 			t.Fatalf("%q: %+v", origin, d)
 		}
 	}
@@ -331,7 +337,7 @@ func TestAskHostile(t *testing.T) {
 	if n := s.oracle.no.recent.Len(); n != 100 || len(s.oracle.no.entries) != 100 {
 		t.Errorf("%d answers of no are kept, want 100", n)
 	}
-	if d := decide("https://customer.example"); d.result != resultAllowed || j.asked[question{"https://customer.example", "host.example"}] != 1 {
+	if d := decide("https://customer.example"); d.Result != policy.Allowed || j.asked[question{"https://customer.example", "host.example"}] != 1 {
 		t.Errorf("%+v, and was asked about %d times", d, j.asked[question{"https://customer.example", "host.example"}])
 	}
 }

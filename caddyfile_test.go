@@ -57,7 +57,7 @@ func TestRefused(t *testing.T) {
 		if !ok {
 			t.Fatalf("not an error of the handler: %v", err)
 		}
-		return strings.ReplaceAll(text, "; ", ";\n")
+		return text
 	})
 }
 
@@ -170,4 +170,12 @@ func TestCaddyfileJSONEquivalence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// subdirectiveNames returns the names of all subdirectives of cors.
+func subdirectiveNames() (names []string) {
+	for _, s := range new(Handler).subdirectives(nil) {
+		names = append(names, s.name)
+	}
+	return names
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 func init() {
@@ -168,7 +169,7 @@ func replaceGlobals(s string) (string, error) {
 	var problem error
 	replaced, err := parts.ReplaceFunc(s, func(name string, value any) (any, error) {
 		switch {
-		case !isGlobalPlaceholder(name):
+		case !policy.IsGlobalPlaceholder(name):
 			problem = fmt.Errorf("{%s} has no value when the config loads: write {env.*} or {file.*}", name)
 		case value == nil || value == "":
 			problem = fmt.Errorf("{%s} is empty or not set: set it, or remove it", name)

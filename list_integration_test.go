@@ -339,7 +339,7 @@ func TestListAtLoad(t *testing.T) {
 		{"field value", "", `{"source": "http", "url": "https://a.example/", "header_up": {"X": ["secret\n"]}}`, `header_up X: its value has a control character`},
 		{"negative max_stale", "", `{"source": "ask", "url": "https://a.example/", "max_stale": -1}`, "max_stale -1ns is negative"},
 		{"negative number", "", `{"source": "ask", "url": "http://a.example", "cache_size": -1}`, "cache_size -1 is negative"},
-		{"no matchers", "", `{"source": "match"}`, "match has no matchers"},
+		{"no matchers", "", `{"source": "match"}`, "match: has no matchers"},
 		{"empty matcher set", "", `{"source": "match", "match": [{}]}`, "matcher set 0 is empty"},
 		{"bad after good", "https://a.example", file.source() + `, {"source": "ask", "url": "http://a.example"}, {"source": "http", "url": "http://127.0.0.1:1"}, {"source": "file", "path": "/nowhere"}`, "stat /nowhere"},
 		{"bad in a matcher", "https://a.example", `{"source": "match", "match": [{"origin": {"dynamic_origins": [` + file.source() + `]}, "foo": {}}]}`, "http.matchers.foo"},

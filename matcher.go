@@ -1,61 +1,192 @@
 package caddycors
 
 import (
-	"errors"
+	"encoding/json"
 	"net/http"
+	"reflect"
 
-	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
-// originSet is a set of allowed origins. It is immutable once built.
-type originSet struct {
-	index     *origins.Index
-	templates []*template
-	regexps   []*origins.Regexp
-	sources   []OriginSource
+func init() {
+	caddy.RegisterModule(MatchOrigin{})
 }
 
-// allows reports whether o, the origin of r, is in the set, the sources left
-// aside. It tries what costs least first; no way of writing an origin outranks
-// another.
-func (s *originSet) allows(r *http.Request, o origins.Origin) bool {
-	if s.index.Allows(o) {
-		return true
-	}
-	for _, t := range s.templates {
-		if t.matches(r, o) {
-			return true
-		}
-	}
-	for _, re := range s.regexps {
-		if re.Match(o) {
-			return true
-		}
-	}
-	return false
+// MatchOrigin matches requests by their `Origin`. Browsers send this header with
+// every cross-origin request whose response a script can read, with every request
+// that is not GET or HEAD, and with WebSocket handshakes.
+//
+// It takes the origins of the handler `cors`, spelled in the same way. A request
+// without an `Origin`, or with one that is neither well formed nor `null`, never
+// matches, not even `*`.
+type MatchOrigin struct {
+	// The origins that match, as in the handler `cors`. `*` stands for every
+	// origin, opaque ones included, and `null` for those alone.
+	AllowOrigins []string `json:"allow_origins,omitempty"`
+
+	// Regular expressions that the whole of an origin must match.
+	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
+
+	// Sources that decide at request time.
+	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
+
+	// Whether requests of the site's own pages match: those with
+	// `Sec-Fetch-Site: same-origin`, or, where a browser does not send that header,
+	// those whose `Origin` is the scheme, host and port of the request itself.
+	// Default: false.
+	SameOrigin bool `json:"same_origin,omitempty"`
+
+	policy *policy.Policy // nil if there is only SameOrigin
+	open   *policy.Claim  // an entry that strangers' origins match, if there is one
+	logger *zap.Logger
 }
 
-// sourcesAllow reports whether a source allows o, the origin of r. If tight is
-// true, what only an open pattern of a list allows is not allowed, and open tells
-// that there was such a one. The errors are those of the sources that could not
-// tell, where none allows it.
-func (s *originSet) sourcesAllow(r *http.Request, o origins.Origin, tight bool) (allowed, open bool, err error) {
-	for _, source := range s.sources {
-		var yes, isOpen bool
-		var e error
-		if list, ok := source.(openSource); ok {
-			yes, isOpen, e = list.allowsOrigin(r, o)
-		} else {
-			yes, e = source.AllowsOrigin(r, o.String())
-		}
-		switch {
-		case e != nil:
-			err = errors.Join(err, e)
-		case yes && isOpen && tight:
-			open = true
-		case yes:
-			return true, false, nil
+// CaddyModule returns the Caddy module information.
+func (MatchOrigin) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.matchers.origin",
+		New: func() caddy.Module { return new(MatchOrigin) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	origin [<origins...>] {
+//	    allow_origins        <origins...>
+//	    allow_origins_regexp <regexps...>
+//	    dynamic              <source> [<args...>] { ... }
+//	    same_origin
+//	}
+//
+// All of them add up.
+func (m *MatchOrigin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() { // one or several matchers of a set
+		m.AllowOrigins = append(m.AllowOrigins, d.RemainingArgs()...)
+		err := unmarshalBlock(d, "origin", []subdirective{
+			{"allow_origins", repeatable, func() error { return unmarshalList(d, &m.AllowOrigins) }},
+			{"allow_origins_regexp", repeatable, func() error { return unmarshalList(d, &m.AllowOriginsRegexp) }},
+			{"dynamic", repeatable, func() error { return unmarshalSource(d, &m.DynamicOriginsRaw) }},
+			{"same_origin", once, func() error { return unmarshalFlag(d, &m.SameOrigin) }},
+		}, nearestSource)
+		if err != nil {
+			return err
 		}
 	}
-	return false, open, err
+	if len(m.AllowOrigins)+len(m.AllowOriginsRegexp)+len(m.DynamicOriginsRaw) == 0 && !m.SameOrigin {
+		return d.Err("no origins: write the origins that match, such as https://app.example.com, or same_origin")
+	}
+	return nil
 }
+
+// nearestSource returns the way to write a source of the given name, or "".
+func nearestSource(name string) string {
+	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
+		return "dynamic " + name
+	}
+	return ""
+}
+
+// Provision loads the sources and compiles the origins.
+func (m *MatchOrigin) Provision(ctx caddy.Context) error {
+	m.logger = ctx.Logger()
+	sources, err := loadSources(ctx, m, "DynamicOriginsRaw", m.DynamicOriginsRaw)
+	if err != nil {
+		return err
+	}
+	if m.SameOrigin && len(m.AllowOrigins)+len(m.AllowOriginsRegexp)+len(sources) == 0 {
+		return nil
+	}
+	var findings *policy.Findings
+	m.policy, findings = policy.Compile(&policy.Config{
+		Origins:         m.AllowOrigins,
+		Regexps:         m.AllowOriginsRegexp,
+		Sources:         sources,
+		PreflightStatus: http.StatusNoContent,
+		Accepted:        []string{policy.WaiverNull},
+		Environment:     environment(),
+	})
+	m.open = findings.Open
+	logFindings(m.logger, findings)
+	return findings.Err()
+}
+
+// MatchWithError reports whether r matches. A request that a source cannot decide
+// about does not match.
+func (m *MatchOrigin) MatchWithError(r *http.Request) (bool, error) {
+	return m.admits(r) != policy.Refused, nil
+}
+
+// admits reports whether r matches, and whether only an open entry makes it match.
+func (m *MatchOrigin) admits(r *http.Request) policy.Admission {
+	if m.SameOrigin && policy.IsSameOrigin(r, isTrustedProxy) {
+		return policy.Admitted
+	}
+	if m.policy == nil {
+		return policy.Refused
+	}
+	admission, err := m.policy.Admits(r)
+	if err != nil {
+		if entry := m.logger.Check(zapcore.DebugLevel, "origin does not match"); entry != nil {
+			entry.Write(zap.String("reason", policy.ReasonSource.String()), zap.Error(err))
+		}
+	}
+	return admission
+}
+
+// CELLibrary makes the matcher a function of CEL expressions, for origins as
+// `allow_origins` has them:
+//
+//	expression origin('https://app.example.com', 'https://*.example.org')
+func (MatchOrigin) CELLibrary(ctx caddy.Context) (cel.Library, error) {
+	const name = "origin_match_request_list"
+	provision := func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
+		list, err := data.ConvertToNative(reflect.TypeFor[[]string]())
+		if err != nil {
+			return nil, err
+		}
+		m := &MatchOrigin{AllowOrigins: list.([]string)}
+		return m, m.Provision(ctx)
+	}
+	// Caddy's own macros also take placeholders, whose value a page could choose,
+	// and compile the matcher for every request.
+	macro := func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+		if len(args) == 0 {
+			return nil, eh.NewError(0, "origin takes at least one origin")
+		}
+		for _, arg := range args {
+			if arg.Kind() != ast.LiteralKind || arg.AsLiteral().Type() != types.StringType {
+				return nil, eh.NewError(arg.ID(), "origin takes origins in quotes, and no placeholders")
+			}
+		}
+		return eh.NewCall(name, eh.NewIdent(caddyhttp.CELRequestVarName), eh.NewList(args...)), nil
+	}
+	return caddyhttp.NewMatcherCELLibrary(
+		[]cel.EnvOption{
+			cel.Macros(cel.GlobalVarArgMacro("origin", macro)),
+			cel.Function(name,
+				cel.Overload(name, []*cel.Type{cel.ObjectType("http.Request"), cel.ListType(cel.StringType)}, cel.BoolType),
+				cel.SingletonBinaryBinding(caddyhttp.CELMatcherRuntimeFunction(name, provision))),
+		},
+		[]cel.ProgramOption{cel.CustomDecorator(caddyhttp.CELMatcherDecorator(name, provision))},
+	), nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                 = (*MatchOrigin)(nil)
+	_ caddyfile.Unmarshaler             = (*MatchOrigin)(nil)
+	_ caddyhttp.RequestMatcherWithError = (*MatchOrigin)(nil)
+	_ caddyhttp.CELLibraryProducer      = (*MatchOrigin)(nil)
+)

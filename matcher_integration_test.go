@@ -101,7 +101,8 @@ func TestMatcherErrors(t *testing.T) {
 }
 
 // TestMatchSource: requests decide about their origins by Caddy's matchers,
-// preflights among them; with credentials, only by those that look at Origin.
+// preflights among them. With credentials, each set of matchers has a matcher
+// origin that is closed.
 func TestMatchSource(t *testing.T) {
 	s := serve(t, `cors {
 		dynamic match {
@@ -141,45 +142,33 @@ func TestMatchSource(t *testing.T) {
 		problem string // "" if it loads
 	}{
 		{`{"path": ["/a"]}`, "", ""},
-		{`{"path": ["/a"]}`, `, "allow_credentials": true`, `match by path does not say which origins it allows`},
-		{`{"origin": {"allow_origins": ["https://a.example"]}}, {"method": ["GET"], "path": ["/a"]}`, `, "allow_credentials": true`, `match by method, path does not say which origins it allows`},
+		{`{"path": ["/a"]}`, `, "allow_credentials": true`, `dynamic match \"path\": these matchers do not say which origins they allow`},
+		{`{"origin": {"allow_origins": ["https://a.example"]}}, {"method": ["GET"], "path": ["/a"]}`, `, "allow_credentials": true`, `dynamic match \"method, path\": these matchers do not say which origins they allow`},
 		{`{"path": ["/a"]}`, `, "allow_credentials": true, "dangerously_allow": ["open_origins"]`, ""},
 		{`{"origin": {"allow_origins": ["https://a.example"]}, "path": ["/a"]}`, `, "allow_credentials": true`, ""},
-		{`{"origin": {"allow_origins": ["*"]}}`, `, "allow_credentials": true`, `match by origin looks at Origin but matches every one`},
-		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, `, "allow_credentials": true`, `match by origin allows origins that anyone can obtain, such as \"https://stranger.github.io\"`},
+		{`{"origin": {"allow_origins": ["*"]}}`, `, "allow_credentials": true`, `dynamic match \"origin: allow_origins *\": strangers can obtain`},
+		{`{"origin": {"allow_origins": ["null"]}}`, `, "allow_credentials": true`, `dynamic match \"origin: allow_origins null\": strangers can obtain`},
+		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, `, "allow_credentials": true`, `such as \"https://stranger.github.io\"`},
 		{`{"origin": {"allow_origins": ["https://*.github.io"]}}`, ``, ""},
-		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"path": ["/a"]}]}]}}`, `, "allow_credentials": true`, `match by origin allows whatever a dynamic match lets through, and that by path does not say which origins it allows`},
-		{`{"header": {"Origin": ["*"]}}`, `, "allow_credentials": true`, `match by header looks at Origin but not at its value, and so allows every origin`},
-		{`{"header": {"origin": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
-		{`{"header": {"Origin": ["https://a.example", "*.a.example"]}}`, `, "allow_credentials": true`, ""},
-		{`{"header": {"Origin": ["https://a.example:*"]}}`, `, "allow_credentials": true`, ""},
-		{`{"header": {"Origin": ["https://a.example*"]}}`, `, "allow_credentials": true`, `match by header allows origins that anyone can obtain, such as \"https://a.example`},
-		{`{"header": {"Origin": ["https://a.example", "*shop.com"]}}`, `, "allow_credentials": true`, `match by header allows origins that anyone can obtain`},
-		{`{"header": {"Origin": ["https://*"]}}`, `, "allow_credentials": true`, `match by header allows origins that anyone can obtain`},
+		{`{"origin": {"allow_origins_regexp": ["https://.*example\\.com"]}}`, `, "allow_credentials": true`, `write https://(.+\\.)?example\\.com for that domain`},
+		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"path": ["/a"]}]}]}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"origin": {"allow_origins": ["https://*.com"]}}]}]}}`, `, "allow_credentials": true`, `such as \"https://stranger.com\"`},
+		{`{"origin": {"dynamic_origins": [{"source": "match", "match": [{"origin": {"allow_origins": ["https://a.example"]}}]}]}}`, `, "allow_credentials": true`, ""},
+		{`{"origin": {"same_origin": true}}`, `, "allow_credentials": true`, ""},
+		{`{"origin": {"same_origin": true, "allow_origins": ["*"]}}`, `, "allow_credentials": true`, `strangers can obtain`},
+		{`{"header": {"Origin": ["*"]}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"header": {"origin": ["https://a.example"]}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"header_regexp": {"Origin": {"pattern": "^https://a\\.example$"}}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"header_regexp": {"Origin": {"pattern": ".*"}}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"vars": {"{http.request.header.Origin}": ["https://a.example"]}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"vars_regexp": {"{http.request.header.Origin}": {"pattern": ".*"}}}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"not": [{"origin": {"allow_origins": ["https://a.example"]}}]}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"expression": "path('/a')"}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"expression": "true"}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"expression": "{header.Origin} != ''"}`, `, "allow_credentials": true`, `these matchers do not say which origins they allow`},
+		{`{"expression": "origin('*')"}`, `, "allow_credentials": true`, `write the origins of origin(…) in a matcher origin beside the expression`},
+		{`{"expression": "origin('https://a.example')"}`, `, "allow_credentials": true`, `write the origins of origin(…) in a matcher origin beside the expression`},
 		{`{"header": {"Origin": ["https://*"]}, "origin": {"allow_origins": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": "a\\.example"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain`},
-		{`{"header_regexp": {"Origin": {"pattern": "^https://([^/]+\\.)?a\\.example$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": "^https://a$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": ".*"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain`},
-		{`{"header_regexp": {"Origin": {"pattern": ".+"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain`},
-		{`{"header_regexp": {"Origin": {"pattern": "[a-z]"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain`},
-		{`{"header_regexp": {"Origin": {"pattern": "^(null|https?://.+)$"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain`},
-		{`{"header_regexp": {"Origin": {"pattern": "^https://a\\.example$|b\\.com$"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain`},
-		{`{"header_regexp": {"Origin": {"pattern": "\\.example\\.com$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": "://([^/]+\\.)?example\\.com(:[0-9]+)?$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": "^(null|https://app\\.example\\.com)$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": "^https://(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t)\\.com$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"header_regexp": {"Origin": {"pattern": "chrome-extension://"}}}`, `, "allow_credentials": true`, `match by header_regexp allows origins that anyone can obtain, such as \"chrome-extension://a\"`},
-		{`{"header": {"Origin": ["null", "https://*"]}}`, `, "allow_credentials": true`, `match by header allows origins that anyone can obtain`},
-		{`{"header": {"Origin": ["*.example.com:8443", "*://app.example.com"]}}`, `, "allow_credentials": true`, ""},
-		{`{"header": {"Origin": ["*.a.com", "*.b.com", "*.c.com", "*.d.com", "*.e.com", "*.f.com", "*.g.com", "*.h.com", "*.i.com", "*.j.com", "*.k.com", "*.l.com", "*.m.com", "*.n.com", "*.o.com", "*.p.com", "*.q.com", "*.r.com", "*.s.com", "*.t.com"]}}`, `, "allow_credentials": true`, ""},
-		{`{"header": {"Origin": ["https://*"]}, "header_regexp": {"Origin": {"pattern": "\\.example\\.com$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"vars": {"{http.request.header.Origin}": ["https://a.example"]}}`, `, "allow_credentials": true`, ""},
-		{`{"vars_regexp": {"{http.request.header.Origin}": {"pattern": "^https://a\\.example$"}}}`, `, "allow_credentials": true`, ""},
-		{`{"vars_regexp": {"{http.request.header.Origin}": {"pattern": ".*"}}}`, `, "allow_credentials": true`, `match by vars_regexp allows origins that anyone can obtain`},
-		{`{"header": {"Cookie": ["x"]}}`, `, "allow_credentials": true`, `match by header does not say which origins it allows`},
-		{`{"not": [{"origin": {"allow_origins": ["https://a.example"]}}]}`, `, "allow_credentials": true`, `match by not does not say which origins it allows`},
-		{`{"expression": "path('/a')"}`, `, "allow_credentials": true`, ""},
 	} {
 		handler := fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [{"source": "match", "match": [%s]}]%s}`, tc.sets, tc.options)
 		status, response := c.api(t, "POST", "/load", c.config(handler))

@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // metricsPrefix is what the names of all metrics begin with.
@@ -15,41 +17,39 @@ const metricsPrefix = "caddy_http_cors_"
 
 // outcomes are the combinations that decisions come to. A counter of each is
 // exposed from the start, so that the first of a kind is an increase.
-var outcomes = func() (list []decision) {
-	for _, kind := range []kind{kindActual, kindPreflight} {
-		list = append(list, decision{kind: kind, result: resultAllowed})
-		for reason := reasonOrigin; reason <= reasonSource; reason++ {
-			list = append(list, decision{kind: kind, result: resultDenied, reason: reason})
+var outcomes = func() (list []policy.Decision) {
+	for _, kind := range kinds {
+		list = append(list, policy.Decision{Kind: kind, Result: policy.Allowed})
+		for reason := policy.ReasonOrigin; reason <= policy.ReasonSource; reason++ {
+			list = append(list, policy.Decision{Kind: kind, Result: policy.Denied, Reason: reason})
 		}
 	}
-	for reason := reasonMethod; reason <= reasonStatus; reason++ {
-		list = append(list, decision{kind: kindPreflight, result: resultAllowed, reason: reason})
+	for reason := policy.ReasonMethod; reason <= policy.ReasonStatus; reason++ {
+		list = append(list, policy.Decision{Kind: policy.Preflight, Result: policy.Allowed, Reason: reason})
 	}
 	return append(list,
-		decision{kind: kindActual, result: resultNone},
-		decision{kind: kindActual, result: resultSameOrigin})
+		policy.Decision{Kind: policy.Actual, Result: policy.None},
+		policy.Decision{Kind: policy.Actual, Result: policy.SameOrigin})
 }()
+
+var kinds = []policy.Kind{policy.Actual, policy.Preflight}
 
 // counters are those of one handler, resolved once: they cost a request what it
 // takes to add one. No label is anything of a request.
 type counters struct {
-	requests   [kinds][results][reasons]prometheus.Counter
-	reportOnly [kinds][agreements]prometheus.Counter
+	requests   [policy.NumKinds][policy.NumResults][policy.NumReasons]prometheus.Counter
+	reportOnly [policy.NumKinds][numAgreements]prometheus.Counter
 }
 
-// count counts a decision, unless that was done before its request went to an
-// error route.
-func (c *counters) count(d *decision) {
-	if d.counted {
-		return
-	}
-	if counter := c.requests[d.kind][d.result][d.reason]; counter != nil {
+// count counts a decision.
+func (c *counters) count(d *policy.Decision) {
+	if counter := c.requests[d.Kind][d.Result][d.Reason]; counter != nil {
 		counter.Inc()
 	}
 }
 
 // countReport counts a comparison.
-func (c *counters) countReport(k kind, upstream agreement) {
+func (c *counters) countReport(k policy.Kind, upstream agreement) {
 	if counter := c.reportOnly[k][upstream]; counter != nil {
 		counter.Inc()
 	}
@@ -76,7 +76,7 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 		return nil, err
 	}
 	for _, d := range outcomes {
-		c.requests[d.kind][d.result][d.reason] = requests.WithLabelValues(server, d.kind.String(), d.result.String(), d.reason.String())
+		c.requests[d.Kind][d.Result][d.Reason] = requests.WithLabelValues(server, d.Kind.String(), d.Result.String(), d.Reason.String())
 	}
 	if reportOnly {
 		compared, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -86,8 +86,8 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, kind := range []kind{kindActual, kindPreflight} {
-			for a := range agreements {
+		for _, kind := range kinds {
+			for a := range numAgreements {
 				c.reportOnly[kind][a] = compared.WithLabelValues(server, kind.String(), a.String())
 			}
 		}

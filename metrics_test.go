@@ -18,6 +18,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // provisionIn is provision within a configuration.
@@ -68,15 +70,15 @@ func gather(t testing.TB, registry *prometheus.Registry) (samples []string, seri
 // TestDecisionsAreCounted checks that each decision of the response table is
 // counted once: none is missing among the outcomes.
 func TestDecisionsAreCounted(t *testing.T) {
-	for _, policy := range policies {
-		t.Run(policy.name, func(t *testing.T) {
+	for _, p := range policies {
+		t.Run(p.name, func(t *testing.T) {
 			ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 			defer cancel()
-			server := serve(t, provisionIn(t, ctx, policy.caddyfile), func(w http.ResponseWriter, _ *http.Request) error {
+			server := serve(t, provisionIn(t, ctx, p.caddyfile), func(w http.ResponseWriter, _ *http.Request) error {
 				w.WriteHeader(http.StatusOK)
 				return nil
 			})
-			for _, e := range policy.exchanges {
+			for _, e := range p.exchanges {
 				e.send(t, server)
 			}
 			total := 0.0
@@ -88,8 +90,8 @@ func TestDecisionsAreCounted(t *testing.T) {
 				}
 				total += n
 			}
-			if total != float64(len(policy.exchanges)) {
-				t.Errorf("%g decisions counted, want %d: %q", total, len(policy.exchanges), samples)
+			if total != float64(len(p.exchanges)) {
+				t.Errorf("%g decisions counted, want %d: %q", total, len(p.exchanges), samples)
 			}
 		})
 	}
@@ -152,7 +154,7 @@ func TestMetrics(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if want := len(outcomes) + int(kinds)*int(agreements); series != want {
+	if want := len(outcomes) + policy.NumKinds*int(numAgreements); series != want {
 		t.Errorf("%d series, want %d", series, want)
 	}
 }
@@ -301,14 +303,7 @@ func exposedMetrics(t *testing.T) map[string][]string {
 	}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
-	h := provisionIn(t, ctx, fmt.Sprintf("cors {\ndynamic file %q\nreport_only\n}", list))
-	defer func() {
-		for _, s := range h.sources {
-			if err := s.(*FileSource).Cleanup(); err != nil {
-				t.Error(err)
-			}
-		}
-	}()
+	provisionIn(t, ctx, fmt.Sprintf("cors {\ndynamic file %q\nreport_only\n}", list))
 	families, err := ctx.GetMetricsRegistry().Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -6,16 +6,17 @@ package caddycors
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 func init() {
@@ -121,12 +122,11 @@ type Handler struct {
 	// Default: none.
 	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`
 
-	sources  []OriginSource
-	policy   *policy
-	problems []string
+	policy   *policy.Policy
+	findings *policy.Findings
 	counters *counters
 	logger   *zap.Logger
-	reports  *zap.Logger // what report_only finds, some of it
+	reports  *zap.Logger // for the findings of report_only, some of them
 	debug    bool        // whether decisions are logged
 }
 
@@ -148,69 +148,79 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.PreflightStatus == 0 {
 		h.PreflightStatus = http.StatusNoContent
 	}
-	var err error
-	if h.sources, err = loadSources(ctx, h, "DynamicOriginsRaw", h.DynamicOriginsRaw); err != nil {
+	sources, err := loadSources(ctx, h, "DynamicOriginsRaw", h.DynamicOriginsRaw)
+	if err != nil {
 		return err
 	}
 	if h.counters, err = newCounters(ctx, h.ReportOnly); err != nil {
 		return err
 	}
-	var warnings []string
-	h.policy, h.problems, warnings = h.compile()
-	for _, warning := range warnings {
-		h.logger.Warn(warning)
-	}
-	for _, note := range h.policy.notes {
-		h.logger.Info(note)
-	}
+	h.compile(sources)
+	logFindings(h.logger, h.findings)
 	return nil
 }
 
-// Validate returns all that is wrong with the policy at once.
+// compile compiles the policy.
+func (h *Handler) compile(sources []policy.Source) {
+	h.policy, h.findings = policy.Compile(&policy.Config{
+		Origins:              h.AllowOrigins,
+		Regexps:              h.AllowOriginsRegexp,
+		Sources:              sources,
+		Methods:              h.AllowMethods,
+		RequestHeaders:       h.AllowHeaders,
+		ExposeHeaders:        h.ExposeHeaders,
+		Credentials:          h.AllowCredentials,
+		Timing:               h.AllowTiming,
+		MaxAge:               (*time.Duration)(h.MaxAge),
+		PreflightStatus:      h.PreflightStatus,
+		PreflightPassthrough: h.PreflightPassthrough,
+		RejectDisallowed:     h.RejectDisallowed,
+		Waivers:              h.DangerouslyAllow,
+		Environment:          environment(),
+	})
+}
+
+// Validate returns all problems of the policy at once.
 func (h *Handler) Validate() error {
-	if len(h.problems) > 0 {
-		return errors.New(strings.Join(h.problems, "; "))
-	}
-	return nil
+	return h.findings.Err()
 }
 
-// ServeHTTP answers a preflight, or passes the request on and sees to the CORS
-// fields of its response.
+// ServeHTTP answers a preflight, or passes the request on and sets the CORS
+// headers of its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if decided(w, h.ReportOnly) {
 		return next.ServeHTTP(w, r)
 	}
-	d := h.policy.decide(r)
-	if setVars(r, &d) {
-		d.counted = isErrorRoute(r)
-	}
+	d := h.policy.Decide(r)
+	// A request that comes back in an error route has been counted already.
+	counted := setVars(r, &d) && isErrorRoute(r)
 	switch {
 	case h.ReportOnly:
-		return h.report(w, r, next, &d)
-	case d.kind == kindPreflight && h.PreflightPassthrough:
-		return h.passPreflight(w, r, next, &d)
+		return h.report(w, r, next, &d, counted)
+	case d.Kind == policy.Preflight && h.PreflightPassthrough:
+		return h.passPreflight(w, r, next, &d, counted)
 	}
-	h.record(r, &d)
-	if d.kind == kindPreflight {
+	h.record(r, &d, counted)
+	if d.Kind == policy.Preflight {
 		h.answerPreflight(w, r, &d)
 		return nil
 	}
-	rw := newResponseWriter(w, h.policy.answer(r, d.result), d.origin)
+	rw := newResponseWriter(w, h.policy.Answer(r, &d), d.Origin)
 	defer rw.commit()
 	if h.rejects(r, &d) {
-		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.reason))
+		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.Reason))
 	}
 	return next.ServeHTTP(rw, r)
 }
 
-// rejects reports whether r is refused, and not only its response kept from the
-// page.
-func (h *Handler) rejects(r *http.Request, d *decision) bool {
-	return h.RejectDisallowed && d.kind == kindActual && d.result == resultDenied && !isErrorRoute(r)
+// rejects reports whether r is refused, instead of only keeping its response from
+// the page.
+func (h *Handler) rejects(r *http.Request, d *policy.Decision) bool {
+	return h.RejectDisallowed && d.Kind == policy.Actual && d.Result == policy.Denied && !isErrorRoute(r)
 }
 
-// isErrorRoute reports whether r is being handled by an error route. What is
-// served there is the answer to a refusal, and cannot be refused again.
+// isErrorRoute reports whether r is being handled by an error route. The response
+// to a refusal is served there, and it cannot be refused again.
 func isErrorRoute(r *http.Request) bool {
 	return r.Context().Value(caddyhttp.ErrorCtxKey) != nil
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // responseWriter gives the policy the last word on a response: it applies the
@@ -18,40 +20,17 @@ import (
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	answer *answer  // nil once applied
-	values []string // memory for the answer's values, with the origin in front
+	answer *policy.Answer // nil once applied
+	origin string         // of the decision
+	memory [policy.MaxActualValues]string
 }
 
-func newResponseWriter(w http.ResponseWriter, a *answer, origin string) *responseWriter {
-	var rw *responseWriter
-	switch a.size {
-	case 1:
-		alloc := new(struct {
-			responseWriter
-			memory [1]string
-		})
-		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
-	case 2, 3:
-		alloc := new(struct {
-			responseWriter
-			memory [3]string
-		})
-		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
-	case 4:
-		alloc := new(struct {
-			responseWriter
-			memory [4]string
-		})
-		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
-	default:
-		alloc := new(struct {
-			responseWriter
-			memory [5]string
-		})
-		rw, alloc.values = &alloc.responseWriter, alloc.memory[:]
+func newResponseWriter(w http.ResponseWriter, a *policy.Answer, origin string) *responseWriter {
+	return &responseWriter{
+		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		answer:                a,
+		origin:                origin,
 	}
-	rw.ResponseWriter, rw.answer, rw.values[0] = w, a, origin
-	return rw
 }
 
 // commit applies the answer, once. The handler calls it too, when the next one
@@ -60,12 +39,12 @@ func newResponseWriter(w http.ResponseWriter, a *answer, origin string) *respons
 func (w *responseWriter) commit() {
 	if a := w.answer; a != nil {
 		w.answer = nil
-		a.apply(w.Header(), w.values)
+		a.Apply(w.Header(), w.origin, w.memory[:])
 	}
 }
 
-// WriteHeader commits on a final status. 1xx are not final, and what they carry
-// is not the response's; but 101 is, as nothing follows it.
+// WriteHeader commits on a final status. A 1xx is not final, and its headers are
+// not those of the response; but 101 is final, since nothing follows it.
 func (w *responseWriter) WriteHeader(status int) {
 	if isFinal(status) {
 		w.commit()

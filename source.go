@@ -3,6 +3,7 @@ package caddycors
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // sourceNamespace is the namespace of origin sources.
@@ -47,7 +49,7 @@ type openSource interface {
 
 // loadSources loads the sources of a module's configuration. field is the name
 // of the field of module that holds them, and raw its value.
-func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMessage) ([]OriginSource, error) {
+func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMessage) ([]policy.Source, error) {
 	if raw == nil {
 		return nil, nil
 	}
@@ -58,36 +60,64 @@ func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMess
 	if err := exposeSources(ctx); err != nil {
 		return nil, err
 	}
-	var sources []OriginSource
+	var sources []policy.Source
 	for _, m := range loaded.([]any) {
-		source, ok := m.(OriginSource)
-		if !ok {
+		switch source := m.(type) {
+		case policy.Source:
+			sources = append(sources, source)
+		case OriginSource:
+			sources = append(sources, foreignSource{source})
+		default:
 			return nil, fmt.Errorf("module %T is no origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)", m)
 		}
-		sources = append(sources, source)
 	}
 	return sources, nil
 }
 
-// unmarshalSource parses what follows dynamic, and returns the source's JSON.
-func unmarshalSource(d *caddyfile.Dispenser) (json.RawMessage, error) {
+type foreignSource struct{ OriginSource }
+
+func (s foreignSource) Allows(r *http.Request, o origins.Origin) (policy.Admission, error) {
+	if l, ok := s.OriginSource.(openSource); ok {
+		yes, open, err := l.allowsOrigin(r, o)
+		switch {
+		case yes && open:
+			return policy.AdmittedOpen, err
+		case yes:
+			return policy.Admitted, err
+		}
+		return policy.Refused, err
+	}
+	if yes, err := s.AllowsOrigin(r, o.String()); yes {
+		return policy.Admitted, err
+	} else {
+		return policy.Refused, err
+	}
+}
+
+func (s foreignSource) Claims() iter.Seq[policy.Claim] {
+	return func(yield func(policy.Claim) bool) { yield(policy.Claim{Option: "dynamic_origins", Runtime: true}) }
+}
+
+// unmarshalSource parses the source that follows dynamic, and appends its JSON.
+func unmarshalSource(d *caddyfile.Dispenser, sources *[]json.RawMessage) error {
 	if !d.NextArg() {
-		return nil, d.Err("dynamic has no source: write dynamic file, storage, http, ask or match, and its arguments")
+		return d.Err("dynamic has no source: write dynamic file, storage, http, ask or match, and its arguments")
 	}
 	name := d.Val()
 	id := sourceNamespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return nil, d.Errf("unknown source %q of dynamic: write one of file, storage, http, ask and match, or build Caddy with the module %s", name, id)
+		return d.Errf("unknown source %q of dynamic: write one of file, storage, http, ask and match, or build Caddy with the module %s", name, id)
 	}
 	unmarshaler, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	source, ok := unmarshaler.(OriginSource)
 	if !ok {
-		return nil, d.Errf("module %s (%T) is no origin source", id, unmarshaler)
+		return d.Errf("module %s (%T) is no origin source", id, unmarshaler)
 	}
-	return caddyconfig.JSONModuleObject(source, "source", name, nil), nil
+	*sources = append(*sources, caddyconfig.JSONModuleObject(source, "source", name, nil))
+	return nil
 }
 
 // setDefault sets a duration that is not set, and refuses one that cannot be

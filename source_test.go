@@ -27,6 +27,8 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // TestListEqualsAllowOrigins: for any list, a source decides as the same patterns
@@ -38,24 +40,23 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 	host := func() string { return hosts[rnd.IntN(len(hosts))] }
 	path := filepath.Join(t.TempDir(), "origins")
 	accepted := make(map[bool]int) // by credentials
-	decisions := make(map[result]int)
+	decisions := make(map[policy.Result]int)
 	for i := range 1_000 {
 		var list []string
 		for range 1 + rnd.IntN(8) {
 			list = append(list, pick("https", "http", "app")+"://"+pick("", "", "*.")+host()+pick("", "", ":*", ":8443"))
 		}
-		static := &Handler{AllowOrigins: list, AllowCredentials: i%2 == 0, PreflightStatus: http.StatusNoContent}
-		var waived []string
-		for _, waiver := range []string{waiverInsecure, waiverOpen} {
+		static := policy.Config{Origins: list, Credentials: i%2 == 0, PreflightStatus: http.StatusNoContent, Environment: environment()}
+		for _, waiver := range []string{policy.WaiverInsecure, policy.WaiverOpen} {
 			if rnd.IntN(2) == 0 {
-				waived = append(waived, waiver)
+				static.Accepted = append(static.Accepted, waiver)
 			}
 		}
-		p, problems, _ := static.compile(waived...)
-		if len(problems) > 0 {
+		p, findings := policy.Compile(&static)
+		if findings.Err() != nil {
 			continue
 		}
-		accepted[static.AllowCredentials]++
+		accepted[static.Credentials]++
 		if err := os.WriteFile(path, []byte(strings.Join(list, "\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -64,30 +65,31 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 		if err := source.Provision(ctx); err != nil {
 			t.Fatalf("%q: %v", list, err)
 		}
-		dynamic := &Handler{AllowCredentials: static.AllowCredentials, PreflightStatus: http.StatusNoContent, sources: []OriginSource{source}}
-		q, problems, _ := dynamic.compile(waived...)
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		dynamic := static
+		dynamic.Origins, dynamic.Sources = nil, []policy.Source{foreignSource{source}}
+		q, findings := policy.Compile(&dynamic)
+		if err := findings.Err(); err != nil {
+			t.Fatal(err)
 		}
 		for range 100 {
 			origin := pick("https", "http", "app") + "://" + pick("", "a.", "b.a.", "x.") + host() + pick("", "", ":1", ":8443")
 			r := &http.Request{Header: fields("Origin: " + origin)}
-			want, got := p.decide(r), q.decide(r)
-			if want.result != got.result || want.origin != got.origin {
-				t.Errorf("%q, credentials %t, waived %q: %s: got %v, want %v", list, static.AllowCredentials, waived, origin, got, want)
+			want, got := p.Decide(r), q.Decide(r)
+			if want.Result != got.Result || want.Origin != got.Origin {
+				t.Errorf("%q, credentials %t, waived %q: %s: got %v, want %v", list, static.Credentials, static.Accepted, origin, got, want)
 			}
 			// By itself, a source knows nothing of credentials.
-			if yes, err := source.AllowsOrigin(r, origin); err != nil || !static.AllowCredentials && yes != (want.result == resultAllowed) {
+			if yes, err := source.AllowsOrigin(r, origin); err != nil || !static.Credentials && yes != (want.Result == policy.Allowed) {
 				t.Errorf("%q: %s: got %t, %v", list, origin, yes, err)
 			}
-			decisions[want.result]++
+			decisions[want.Result]++
 		}
 		if err := source.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
 		cancel()
 	}
-	if accepted[true] < 100 || accepted[false] < 100 || decisions[resultAllowed] < 1000 || decisions[resultDenied] < 1000 {
+	if accepted[true] < 100 || accepted[false] < 100 || decisions[policy.Allowed] < 1000 || decisions[policy.Denied] < 1000 {
 		t.Errorf("too few policies are accepted, %v, or decisions taken, %v", accepted, decisions)
 	}
 }
@@ -312,24 +314,24 @@ func TestSourcesInOrder(t *testing.T) {
 		origin  string
 		answers []any // true, false or an error, by source
 		asked   int
-		want    decision
+		want    policy.Decision
 	}{
-		{"in the policy", "https://a.example", []any{false}, 0, decision{origin: "https://a.example", result: resultAllowed}},
-		{"first", "https://b.example", []any{true, false}, 1, decision{origin: "https://b.example", result: resultAllowed}},
-		{"second", "https://b.example", []any{false, true}, 2, decision{origin: "https://b.example", result: resultAllowed}},
-		{"none", "https://b.example", []any{false, false}, 2, decision{result: resultDenied, reason: reasonOrigin}},
-		{"an error", "https://b.example", []any{errors.New("x"), false}, 2, decision{result: resultDenied, reason: reasonSource}},
-		{"an error, then yes", "https://b.example", []any{errors.New("x"), true}, 2, decision{origin: "https://b.example", result: resultAllowed}},
-		{"malformed", "https://B.example", []any{true}, 0, decision{result: resultDenied, reason: reasonMalformed}},
-		{"null", "null", []any{true}, 0, decision{result: resultDenied, reason: reasonNull}},
-		{"insecure", "http://b.example", []any{true}, 0, decision{result: resultDenied, reason: reasonInsecure}},
-		{"loopback", "http://localhost:99", []any{true}, 1, decision{origin: "http://localhost:99", result: resultAllowed}},
+		{"in the policy", "https://a.example", []any{false}, 0, policy.Decision{Origin: "https://a.example", Result: policy.Allowed}},
+		{"first", "https://b.example", []any{true, false}, 1, policy.Decision{Origin: "https://b.example", Result: policy.Allowed}},
+		{"second", "https://b.example", []any{false, true}, 2, policy.Decision{Origin: "https://b.example", Result: policy.Allowed}},
+		{"none", "https://b.example", []any{false, false}, 2, policy.Decision{Result: policy.Denied, Reason: policy.ReasonOrigin}},
+		{"an error", "https://b.example", []any{errors.New("x"), false}, 2, policy.Decision{Result: policy.Denied, Reason: policy.ReasonSource}},
+		{"an error, then yes", "https://b.example", []any{errors.New("x"), true}, 2, policy.Decision{Origin: "https://b.example", Result: policy.Allowed}},
+		{"malformed", "https://B.example", []any{true}, 0, policy.Decision{Result: policy.Denied, Reason: policy.ReasonMalformed}},
+		{"null", "null", []any{true}, 0, policy.Decision{Result: policy.Denied, Reason: policy.ReasonNull}},
+		{"insecure", "http://b.example", []any{true}, 0, policy.Decision{Result: policy.Denied, Reason: policy.ReasonInsecure}},
+		{"loopback", "http://localhost:99", []any{true}, 1, policy.Decision{Origin: "http://localhost:99", Result: policy.Allowed}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			asked := 0
-			h := &Handler{AllowOrigins: []string{"https://a.example"}, AllowCredentials: true, PreflightStatus: http.StatusNoContent}
+			config := policy.Config{Origins: []string{"https://a.example"}, Credentials: true, PreflightStatus: http.StatusNoContent, Environment: environment()}
 			for _, answer := range tc.answers {
-				h.sources = append(h.sources, sourceFunc(func(_ *http.Request, origin string) (bool, error) {
+				config.Sources = append(config.Sources, foreignSource{sourceFunc(func(_ *http.Request, origin string) (bool, error) {
 					asked++
 					if origin != tc.origin {
 						t.Errorf("asked about %q", origin)
@@ -338,17 +340,17 @@ func TestSourcesInOrder(t *testing.T) {
 						return true, err
 					}
 					return answer.(bool), nil
-				}))
+				})})
 			}
-			p, problems, _ := h.compile()
-			if len(problems) > 0 {
-				t.Fatal(problems)
+			p, findings := policy.Compile(&config)
+			if err := findings.Err(); err != nil {
+				t.Fatal(err)
 			}
-			got := p.decide(&http.Request{Header: fields("Origin: " + tc.origin)})
-			if (got.err != nil) != (tc.want.reason == reasonSource) {
-				t.Errorf("error %v", got.err)
+			got := p.Decide(&http.Request{Header: fields("Origin: " + tc.origin)})
+			if (got.Err != nil) != (tc.want.Reason == policy.ReasonSource) {
+				t.Errorf("error %v", got.Err)
 			}
-			got.err = nil
+			got.Err = nil
 			if got != tc.want || asked != tc.asked {
 				t.Errorf("got %+v, asked %d times, want %+v, %d", got, asked, tc.want, tc.asked)
 			}
@@ -362,8 +364,8 @@ func TestSourcesInOrder(t *testing.T) {
 // names the source, but none of its secrets.
 func TestNoListYet(t *testing.T) {
 	h := provision(t, "cors {\n dynamic http http://user:secret@127.0.0.1:1/list?token=secret\n}")
-	d := h.policy.decide(&http.Request{Header: fields("Origin: https://a.example")})
-	if d.result != resultDenied || d.reason != reasonSource || d.err.Error() != "http 127.0.0.1:1: there is no list yet" {
+	d := h.policy.Decide(&http.Request{Header: fields("Origin: https://a.example")})
+	if d.Result != policy.Denied || d.Reason != policy.ReasonSource || d.Err.Error() != "http 127.0.0.1:1: there is no list yet" {
 		t.Errorf("got %+v", d)
 	}
 }

@@ -26,3 +26,6 @@ type Verdict struct {
 	// Dead says that the entry admits no origin that a browser sends.
 	Dead bool
 }
+
+// Anyone is the verdict on an entry that admits every origin.
+var Anyone = Verdict{Open: true, Witness: "https://stranger.example"}

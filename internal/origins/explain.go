@@ -152,7 +152,7 @@ func correct(s string) (string, bool) {
 		return "", false
 	}
 	if n, err := strconv.Atoi(port); err == nil {
-		if port = strconv.Itoa(n); n == defaultPort(scheme) {
+		if port = strconv.Itoa(n); port == DefaultPort(scheme) {
 			port = ""
 		}
 	}

@@ -262,17 +262,19 @@ func validPort(s, scheme string) bool {
 		}
 		port = port*10 + int(s[i]-'0')
 	}
-	return port <= 65535 && port != defaultPort(scheme)
+	return port <= 65535 && s[1:] != DefaultPort(scheme)
 }
 
-func defaultPort(scheme string) int {
+// DefaultPort returns the default port of a scheme
+// (https://url.spec.whatwg.org/#special-scheme), or "".
+func DefaultPort(scheme string) string {
 	switch scheme {
 	case "http", "ws":
-		return 80
+		return "80"
 	case "https", "wss":
-		return 443
+		return "443"
 	case "ftp":
-		return 21
+		return "21"
 	}
-	return 0
+	return ""
 }

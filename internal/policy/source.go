@@ -44,4 +44,7 @@ type Claim struct {
 	// arrives. Each origin is then judged when it is admitted.
 	Runtime bool
 	Verdict openness.Verdict
+	// Why says why the entry is open, and Advice what to write instead. They are ""
+	// where the verdict says enough.
+	Why, Advice string
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // agreement is whether a response allows what the policy would.
@@ -23,7 +24,7 @@ const (
 	agreementSame agreement = iota
 	agreementDifferent
 	agreementUnknown // there is no response of the next handler, or no browser sends such a request
-	agreements
+	numAgreements
 )
 
 func (a agreement) String() string {
@@ -32,19 +33,21 @@ func (a agreement) String() string {
 
 // report passes a request on, and reports what was decided, and how that compares
 // with what the response allows. It changes nothing.
-func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *decision) error {
+func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *policy.Decision, counted bool) error {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	if d.result == resultNone || d.result == resultSameOrigin {
-		h.record(r, d)
+	if d.Result == policy.None || d.Result == policy.SameOrigin {
+		h.record(r, d, counted)
 		return next.ServeHTTP(sw, r)
 	}
-	h.counters.count(d) // before a response that may not come to an end for long
+	if !counted { // now, since the response may take long to end
+		h.counters.count(d)
+	}
 	// The next handler may change the request: request_header -Origin is common.
 	asked := r.Clone(r.Context())
 	upstream, differences := agreementUnknown, []string(nil)
 	defer func() { // also if next panics
-		if !d.counted {
-			h.counters.countReport(d.kind, upstream)
+		if !counted {
+			h.counters.countReport(d.Kind, upstream)
 		}
 		h.log(asked, d, zap.Stringer("upstream", upstream))
 		if upstream == agreementDifferent {
@@ -73,7 +76,7 @@ func sampled(logger *zap.Logger) *zap.Logger {
 // isJudged reports whether browsers check the response to r at all: not if it is
 // same-origin, a navigation, or the handshake of a WebSocket.
 func isJudged(r *http.Request) bool {
-	if sameOrigin(r) || len(r.Header["Sec-Websocket-Key"]) > 0 || r.ProtoMajor > 1 && r.Method == http.MethodConnect {
+	if policy.IsSameOrigin(r, isTrustedProxy) || len(r.Header["Sec-Websocket-Key"]) > 0 || r.ProtoMajor > 1 && r.Method == http.MethodConnect {
 		return false
 	}
 	mode := r.Header["Sec-Fetch-Mode"]
@@ -83,19 +86,19 @@ func isJudged(r *http.Request) bool {
 // compare compares what a response lets a page do with what it would if the policy
 // were enforced, with credentials and without, as the response to r does not
 // depend on which of them the page has used.
-func (h *Handler) compare(r *http.Request, d *decision, theirs browser.Response) (agreement, []string) {
+func (h *Handler) compare(r *http.Request, d *policy.Decision, theirs browser.Response) (agreement, []string) {
 	if theirs.Status == http.StatusNotModified && len(theirs.Header.Values(fetch.AllowOrigin)) == 0 {
 		return agreementUnknown, nil // that of the response in the browser's cache remains
 	}
 	ours := h.enforced(r, d, theirs)
 	var differences []string
 	for _, credentials := range []bool{false, true} {
-		request, err := pageRequest(r, d.kind, credentials)
+		request, err := pageRequest(r, d.Kind, credentials)
 		if err != nil {
 			return agreementUnknown, nil
 		}
 		check := request.CheckResponse
-		if d.kind == kindPreflight {
+		if d.Kind == policy.Preflight {
 			check = request.CheckPreflight
 		}
 		mode := map[bool]string{false: "without credentials", true: "with credentials"}[credentials]
@@ -104,7 +107,7 @@ func (h *Handler) compare(r *http.Request, d *decision, theirs browser.Response)
 			differences = append(differences, fmt.Sprintf("%s, the policy allows it, but the response does not: %s", mode, yours.Code))
 		case mine != nil && yours == nil:
 			differences = append(differences, fmt.Sprintf("%s, the response allows it, but the policy does not: %s", mode, mine.Code))
-		case mine == nil && d.kind == kindActual:
+		case mine == nil && d.Kind == policy.Actual:
 			differences = append(differences, compareNames(mode, request.Readable(ours), request.Readable(theirs))...)
 		}
 	}
@@ -115,29 +118,26 @@ func (h *Handler) compare(r *http.Request, d *decision, theirs browser.Response)
 }
 
 // enforced returns what a response would say if the policy were enforced.
-func (h *Handler) enforced(r *http.Request, d *decision, theirs browser.Response) browser.Response {
-	a, status := h.policy.answer(r, d.result), theirs.Status
-	if d.kind == kindPreflight {
-		a = h.policy.preflightAnswer(r, d)
-		if !h.PreflightPassthrough {
-			status = h.preflightStatus(d)
-		}
+func (h *Handler) enforced(r *http.Request, d *policy.Decision, theirs browser.Response) browser.Response {
+	status := theirs.Status
+	if d.Kind == policy.Preflight && !h.PreflightPassthrough {
+		status = h.preflightStatus(d)
 	}
 	header := theirs.Header.Clone()
 	if header == nil {
 		header = make(http.Header)
 	}
-	a.apply(header, []string{d.origin})
+	h.policy.Answer(r, d).Apply(header, d.Origin, nil)
 	return browser.Response{Status: status, Header: header}
 }
 
 // pageRequest returns the request of a page that r is, or, if r is a preflight,
 // that it is for.
-func pageRequest(r *http.Request, kind kind, credentials bool) (*browser.Request, error) {
+func pageRequest(r *http.Request, kind policy.Kind, credentials bool) (*browser.Request, error) {
 	method, header := r.Method, http.Header(nil)
-	if kind == kindPreflight {
+	if kind == policy.Preflight {
 		method, header = r.Header.Get(fetch.RequestMethod), make(http.Header)
-		for name := range requestedFields(r.Header[fetch.RequestHeaders]) {
+		for name := range policy.RequestedHeaders(r.Header[fetch.RequestHeaders]) {
 			header[name] = []string{unsafeValue}
 		}
 	}
@@ -160,7 +160,7 @@ func compareNames(mode string, ours, theirs []string) (differences []string) {
 		exposes, others []string
 	}{{"the policy", ours, theirs}, {"the response", theirs, ours}} {
 		only := slices.DeleteFunc(slices.Clone(side.exposes), func(name string) bool {
-			return slices.Contains(side.others, name) || isResponseField(name)
+			return slices.Contains(side.others, name) || policy.IsResponseHeader(name)
 		})
 		if len(only) > 0 {
 			differences = append(differences, fmt.Sprintf("%s, only %s exposes %s", mode, side.who, strings.Join(only, ", ")))

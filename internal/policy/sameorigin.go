@@ -1,23 +1,22 @@
-package caddycors
+package policy
 
 import (
 	"net/http"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
-// sameOrigin reports whether r comes from a page of the very origin that it
-// asks. Browsers send Origin with such requests too, unless they are GET or HEAD
-// (https://fetch.spec.whatwg.org/#origin-header).
+// IsSameOrigin reports whether r comes from a page of the very origin that it
+// asks. Browsers send Origin with same-origin requests unless their method is GET
+// or HEAD (https://fetch.spec.whatwg.org/#origin-header). trustedProxy reports
+// whether the peer of a request is a trusted proxy.
 //
-// Where Sec-Fetch-Site stands, it alone decides, and before the shape of Origin
-// is looked at: a same-origin form under the referrer policy no-referrer sends
+// Where Sec-Fetch-Site is present, it alone decides, before the shape of Origin is
+// looked at: a same-origin form under the referrer policy no-referrer sends
 // "null". Otherwise Origin must equal the request's own scheme, host and port.
-func sameOrigin(r *http.Request) bool {
+func IsSameOrigin(r *http.Request, trustedProxy func(*http.Request) bool) bool {
 	if site := r.Header[fetch.SecFetchSite]; len(site) > 0 {
 		return len(site) == 1 && site[0] == "same-origin"
 	}
@@ -29,7 +28,7 @@ func sameOrigin(r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	scheme, authority := target(r)
+	scheme, authority := target(r, trustedProxy)
 	if o.Scheme() != scheme {
 		return false
 	}
@@ -39,12 +38,12 @@ func sameOrigin(r *http.Request) bool {
 
 // target returns the scheme and the authority that the browser asked for: those
 // of the connection, or those that a trusted proxy in front reports.
-func target(r *http.Request) (scheme, authority string) {
+func target(r *http.Request, trustedProxy func(*http.Request) bool) (scheme, authority string) {
 	scheme, authority = "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+	if trustedProxy(r) {
 		if proto := lastElement(r.Header["X-Forwarded-Proto"]); proto != "" {
 			// Some proxies report the scheme of a WebSocket's URL.
 			switch scheme = strings.ToLower(proto); scheme {
@@ -61,8 +60,8 @@ func target(r *http.Request) (scheme, authority string) {
 	return scheme, authority
 }
 
-// lastElement returns the last element of a list field: what the nearest proxy
-// added, the only one whose word is known to be its own.
+// lastElement returns the last element of a list header: the one that the nearest
+// proxy added, the only one known to be its own.
 func lastElement(lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -72,13 +71,8 @@ func lastElement(lines []string) string {
 }
 
 func effectivePort(scheme, port string) string {
-	switch {
-	case port != "":
-		return port
-	case scheme == "https":
-		return "443"
-	case scheme == "http":
-		return "80"
+	if port == "" {
+		return origins.DefaultPort(scheme)
 	}
-	return ""
+	return port
 }

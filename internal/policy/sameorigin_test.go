@@ -1,12 +1,9 @@
-package caddycors
+package policy
 
 import (
-	"context"
 	"crypto/tls"
 	"net/http"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 func TestSameOrigin(t *testing.T) {
@@ -50,12 +47,12 @@ func TestSameOrigin(t *testing.T) {
 		{name: "http origin behind a proxy", host: "a.example", trusted: true, header: []string{"Origin: http://a.example", "X-Forwarded-Proto: https"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := &http.Request{Method: "POST", Host: tc.host, Header: fields(tc.header...)}
+			r := &http.Request{Method: "POST", Host: tc.host, Header: headers(tc.header...)}
 			if tc.tls {
 				r.TLS = new(tls.ConnectionState)
 			}
-			r = r.WithContext(context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: tc.trusted}))
-			if got := sameOrigin(r); got != tc.want {
+			trusted := func(*http.Request) bool { return tc.trusted }
+			if got := IsSameOrigin(r, trusted); got != tc.want {
 				t.Errorf("got %t, want %t", got, tc.want)
 			}
 		})

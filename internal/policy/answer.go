@@ -1,0 +1,177 @@
+package policy
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+)
+
+// Answer is what a policy makes of the headers of a response. It is compiled once,
+// is never changed, and serves every request of its kind.
+type Answer struct {
+	// fields are the headers to send. One without a value names the origin of the
+	// request.
+	fields []field
+	// vary are the names that Vary must list, and varyLine is Vary where nobody
+	// else has set it.
+	vary     []string
+	varyLine string
+	// ownsTiming says that the policy owns Timing-Allow-Origin, even where it is
+	// not among the fields.
+	ownsTiming bool
+}
+
+// field is a header with its one value. Its name is in canonical form.
+type field struct{ name, value string }
+
+// MaxActualValues is how many values an answer to a request that is not a
+// preflight sets at most.
+const MaxActualValues = 5
+
+var (
+	// A response that depends on Origin says so even to requests without it
+	// (https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches).
+	varyOrigin = []string{fetch.Origin}
+	// Responses to OPTIONS cannot be cached (RFC 9110, section 9.3.7), but some
+	// CDNs are made to cache them.
+	varyPreflight = []string{fetch.Origin, fetch.RequestMethod, fetch.RequestHeaders}
+)
+
+func newAnswer(vary []string, ownsTiming bool, fields ...field) *Answer {
+	return &Answer{fields: fields, vary: vary, varyLine: strings.Join(vary, ", "), ownsTiming: ownsTiming}
+}
+
+// Apply replaces the CORS headers of h by those of the answer, whoever has set
+// them, and adds to Vary. origin is that of the decision. memory is for the
+// values: each response needs its own, since other handlers edit the values of a
+// header map in place. Apply allocates where the memory is too short, or nil.
+func (a *Answer) Apply(h http.Header, origin string, memory []string) {
+	varied := len(h) > 0 && removeCORS(h)
+	if a.ownsTiming {
+		delete(h, fetch.TimingAllowOrigin)
+	}
+	if n := len(a.fields) + 1; len(memory) < n {
+		memory = make([]string, n)
+	}
+	for i, f := range a.fields {
+		memory[i] = f.value
+		if f.value == "" {
+			memory[i] = origin
+		}
+		h[f.name] = memory[i : i+1 : i+1]
+	}
+	if len(a.vary) == 0 {
+		return
+	}
+	line := a.varyLine
+	if varied {
+		merged, changed := fetch.MergeVary(h[fetch.Vary], a.vary)
+		if !changed {
+			return
+		}
+		line = merged
+	}
+	i := len(a.fields)
+	memory[i] = line
+	h[fetch.Vary] = memory[i : i+1 : i+1]
+}
+
+// removeCORS removes all CORS response headers: a handler or an upstream can send
+// any of them. It reports whether there is a Vary.
+func removeCORS(h http.Header) (varied bool) {
+	for name := range h {
+		if IsResponseHeader(name) {
+			delete(h, name)
+		} else if name == fetch.Vary {
+			varied = true
+		}
+	}
+	return varied
+}
+
+// IsResponseHeader reports whether name is that of a CORS response header, in any
+// case: names from an upstream are canonical, names from a handler need not be.
+func IsResponseHeader(name string) bool {
+	const prefix = fetch.ResponsePrefix
+	return len(name) > len(prefix) && name[0]|0x20 == 'a' && name[6] == '-' &&
+		strings.EqualFold(name[:len(prefix)], prefix)
+}
+
+// compileAnswers composes the answers from the compiled options.
+func (c *compiler) compileAnswers() {
+	// add appends a header unless its value is empty.
+	add := func(fields []field, name, value string) []field {
+		if value == "" {
+			return fields
+		}
+		return append(fields, field{name, value})
+	}
+	allowOrigin := []field{{name: fetch.AllowOrigin}} // the request's
+	vary, timing := varyOrigin, ""
+	if c.any {
+		// Nothing about such a response depends on the request.
+		allowOrigin, vary, timing = []field{{fetch.AllowOrigin, "*"}}, nil, "*"
+	}
+	if c.credentials {
+		allowOrigin = add(allowOrigin, fetch.AllowCredentials, "true")
+	}
+
+	allowed := add(allowOrigin[:len(allowOrigin):len(allowOrigin)], fetch.ExposeHeaders, c.exposeHeaders)
+	var none []field
+	if c.config.Timing {
+		allowed = append(allowed, field{fetch.TimingAllowOrigin, timing})
+		none = add(none, fetch.TimingAllowOrigin, c.timingOrigins())
+	}
+	if c.any {
+		none = allowed
+	}
+	actual := func(vary []string) answers {
+		denied := newAnswer(vary, c.config.Timing)
+		return answers{
+			None:       newAnswer(vary, c.config.Timing, none...),
+			Allowed:    newAnswer(vary, c.config.Timing, allowed...),
+			Denied:     denied,
+			SameOrigin: denied,
+		}
+	}
+	c.actual, c.options = actual(vary), actual(varyPreflight)
+
+	preflight := add(allowOrigin[:len(allowOrigin):len(allowOrigin)], fetch.AllowMethods, c.allowMethods())
+	preflight = add(preflight, fetch.AllowHeaders, c.allowHeaders)
+	preflight = add(preflight, fetch.MaxAge, c.maxAge)
+	var denied []field
+	if !c.config.PreflightPassthrough {
+		length := field{"Content-Length", "0"}
+		denied = append(denied, length)
+		if c.config.PreflightStatus != http.StatusNoContent {
+			preflight = append(preflight, length)
+		}
+	}
+	c.preflightAllowed = newAnswer(varyPreflight, c.config.Timing, preflight...)
+	c.preflightDenied = newAnswer(varyPreflight, c.config.Timing, denied...)
+}
+
+// allowMethods returns Access-Control-Allow-Methods, before any echo.
+func (c *compiler) allowMethods() string {
+	if c.anyMethod && !c.credentials {
+		return "*"
+	}
+	return strings.Join(append([]string{safelistedMethods}, c.methods...), ", ")
+}
+
+// timingOrigins returns Timing-Allow-Origin for responses to requests without
+// Origin, such as those for images, scripts and styles: the exact origins, where
+// they are few enough to be listed.
+func (c *compiler) timingOrigins() string {
+	var exact []string
+	for _, e := range c.patterns.entries {
+		if s := e.pattern.String(); e.pattern.Exact() && !slices.Contains(exact, s) {
+			if exact = append(exact, s); len(exact) > maxTimingOrigins {
+				return ""
+			}
+		}
+	}
+	return strings.Join(exact, ", ")
+}

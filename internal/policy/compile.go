@@ -1,0 +1,191 @@
+package policy
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+// Waivers are the values of dangerously_allow.
+const (
+	WaiverInsecure = "insecure_origins"
+	WaiverNull     = "null_origin"
+	WaiverOpen     = "open_origins"
+)
+
+var waivers = []string{WaiverInsecure, WaiverNull, WaiverOpen}
+
+// safelistedMethods need no permission, but an answer that lists no methods at
+// all lets a page that listens to upload events use any
+// (https://fetch.spec.whatwg.org/#cors-preflight-fetch, use-CORS-preflight flag).
+const safelistedMethods = "GET, HEAD, POST"
+
+// maxTimingOrigins is how many origins Timing-Allow-Origin lists on responses to
+// requests without Origin.
+const maxTimingOrigins = 16
+
+// compiler turns a configuration into a policy. It does not stop at the first
+// problem, so that an operator meets all of them at once.
+type compiler struct {
+	Policy
+	config   *Config
+	findings Findings
+	patterns *patternSource
+	others   string          // an entry that allows origins beside "*"
+	needed   map[string]bool // waivers that something needs, or may need
+
+	// Values of response headers, "" where there is nothing to say.
+	allowHeaders, exposeHeaders, maxAge string
+}
+
+// Compile returns the policy that a configuration describes, and what an operator
+// has to know about it. The policy must be used only if there are no problems.
+func Compile(config *Config) (*Policy, *Findings) {
+	c := &compiler{config: config, patterns: new(patternSource), needed: make(map[string]bool)}
+	c.credentials = config.Credentials
+	c.overrulesInsecure = config.Credentials && !c.waived(WaiverInsecure)
+	c.overrulesOpen = config.Credentials && !c.waived(WaiverOpen)
+	c.trustedProxy = config.TrustedProxy
+	c.compileOrigins()
+	c.compileMethods()
+	c.compileRequestHeaders()
+	c.compileExposeHeaders()
+	c.compileMaxAge()
+	c.judgePreflightStatus()
+	c.judgeWaivers()
+	c.compileAnswers()
+	c.patterns.build()
+	compiled := c.Policy // a copy, which does not keep the compiler's lists
+	return &compiled, &c.findings
+}
+
+func (c *compiler) problem(format string, args ...any) {
+	c.findings.Problems.add(fmt.Sprintf(format, args...))
+}
+
+func (c *compiler) warn(format string, args ...any) {
+	c.findings.Warnings.add(fmt.Sprintf(format, args...))
+}
+
+func (c *compiler) waived(waiver string) bool {
+	return slices.Contains(c.config.Waivers, waiver) || slices.Contains(c.config.Accepted, waiver)
+}
+
+// mayNeed notes waivers that something may need with credentials.
+func (c *compiler) mayNeed(waivers ...string) {
+	for _, waiver := range waivers {
+		c.needed[waiver] = c.needed[waiver] || c.credentials
+	}
+}
+
+// compileMethods reads allow_methods.
+func (c *compiler) compileMethods() {
+	for _, m := range c.config.Methods {
+		if m == "*" {
+			c.anyMethod = true
+		} else if err := fetch.CheckMethod(m); err != nil {
+			c.problem("allow_methods %v", err)
+		} else if !fetch.IsSafelistedMethod(m) && !slices.Contains(c.methods, m) {
+			c.methods = append(c.methods, m)
+		}
+	}
+}
+
+// compileRequestHeaders reads allow_headers.
+func (c *compiler) compileRequestHeaders() {
+	names := c.headerNames("allow_headers", c.config.RequestHeaders, fetch.IsForbiddenRequestField, "set")
+	c.anyHeader = slices.Contains(names, "*")
+	c.authorization = slices.ContainsFunc(names, func(name string) bool {
+		return strings.EqualFold(name, "Authorization")
+	})
+	switch {
+	case c.anyHeader && c.credentials: // the answer echoes all others
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "*" })
+	case c.anyHeader && c.authorization:
+		names = []string{"*", "Authorization"}
+	case c.anyHeader:
+		names = []string{"*"}
+	}
+	c.headers = fetch.NewFieldSet(names)
+	c.allowHeaders = strings.Join(names, ", ")
+}
+
+// compileExposeHeaders reads expose_headers.
+func (c *compiler) compileExposeHeaders() {
+	names := c.headerNames("expose_headers", c.config.ExposeHeaders, fetch.IsForbiddenResponseField, "read")
+	if slices.Contains(names, "*") {
+		if c.credentials {
+			c.problem(`expose_headers "*" with allow_credentials: browsers take the * for the name of a header where a request has credentials; write the names of the headers that pages may read`)
+		}
+		names = []string{"*"}
+	}
+	c.exposeHeaders = strings.Join(names, ", ")
+}
+
+// headerNames returns the names of an option that lists headers, each once and
+// without forbidden ones, which many copied lists contain to no effect.
+func (c *compiler) headerNames(option string, list []string, forbidden func(string) bool, verb string) []string {
+	var names []string
+	for _, name := range list {
+		same := func(other string) bool { return strings.EqualFold(name, other) }
+		switch {
+		case !fetch.IsToken(name):
+			c.problem("%s %s: not a valid header name; write names of letters, digits and hyphens, separated by spaces", option, origins.Quote(name))
+		case forbidden(name):
+			c.warn("%s %s: ignored, since browsers do not let pages %s this header; remove it", option, origins.Quote(name), verb)
+		case !slices.ContainsFunc(names, same):
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// compileMaxAge reads max_age.
+func (c *compiler) compileMaxAge() {
+	if c.config.MaxAge == nil {
+		return
+	}
+	age := *c.config.MaxAge
+	switch {
+	case age < 0:
+		c.problem("max_age %s: must not be negative; write 0 to have no preflight cached, or leave max_age out for the browsers' default of 5s", age)
+	case age%time.Second != 0:
+		c.problem("max_age %s: must be a number of whole seconds; write one with its unit, such as 600s", age)
+	case age > 24*time.Hour:
+		c.warn("max_age %s: browsers keep a preflight for less, Firefox for 24h at most and Chromium for 2h; write 24h or less", age)
+	}
+	c.maxAge = strconv.FormatInt(int64(age/time.Second), 10)
+}
+
+// judgePreflightStatus checks preflight_status. Browsers accept any ok status
+// (https://fetch.spec.whatwg.org/#ok-status), but 205 and 206 promise something
+// about a body.
+func (c *compiler) judgePreflightStatus() {
+	switch s := c.config.PreflightStatus; {
+	case s < 200 || s > 299:
+		c.problem("preflight_status %d: browsers accept a preflight only with a status from 200 to 299; write 204, or 200 for old clients", s)
+	case s == http.StatusResetContent, s == http.StatusPartialContent:
+		c.problem("preflight_status %d: this status describes a body, which a preflight does not have; write 204 or 200", s)
+	}
+	if c.config.PreflightPassthrough && c.config.PreflightStatus != http.StatusNoContent {
+		c.warn("preflight_status %d: has no effect, since with preflight_passthrough the next handler chooses the status; remove it", c.config.PreflightStatus)
+	}
+}
+
+// judgeWaivers checks dangerously_allow, after everything that may need a waiver.
+func (c *compiler) judgeWaivers() {
+	for _, w := range c.config.Waivers {
+		switch {
+		case !slices.Contains(waivers, w):
+			c.problem("dangerously_allow %s: not a known waiver; write one of %s", origins.Quote(w), strings.Join(waivers, ", "))
+		case !c.needed[w]:
+			c.warn("dangerously_allow %s: nothing needs this waiver; remove it", w)
+		}
+	}
+}

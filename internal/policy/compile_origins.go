@@ -1,0 +1,231 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+// Conditions under which a waiver accepts a risk.
+const acceptRisk = ", or accept the risk with dangerously_allow "
+
+// compileOrigins reads allow_origins, allow_origins_regexp and dynamic_origins,
+// and has all that they admit judged.
+func (c *compiler) compileOrigins() {
+	var templates, regexps, finite []Source
+	c.patterns.entries = make([]patternEntry, 0, len(c.config.Origins))
+	for _, s := range c.config.Origins {
+		t, err := c.compileOrigin(s)
+		if err != nil {
+			c.problem("allow_origins %v", err)
+		} else if t != nil {
+			templates = append(templates, t)
+		}
+	}
+	seen := make(map[string]bool, len(c.config.Regexps))
+	for _, expr := range c.config.Regexps {
+		c.other(expr)
+		if seen[expr] {
+			continue
+		}
+		seen[expr] = true
+		re, err := origins.CompileRegexp(expr)
+		if err != nil {
+			c.problem("allow_origins_regexp %v", err)
+			continue
+		}
+		// An expression that stands for a few origins becomes those, which costs a
+		// request no more than they do.
+		patterns, ok := re.Finite()
+		if !ok {
+			regexps = append(regexps, &regexpSource{re})
+			continue
+		}
+		finite = append(finite, &regexpSource{re})
+		for _, p := range patterns {
+			c.patterns.entries = append(c.patterns.entries, patternEntry{p, true})
+		}
+	}
+	if len(c.patterns.entries) > 0 {
+		c.sources = append(c.sources, c.patterns)
+	}
+	c.sources = append(append(c.sources, templates...), regexps...)
+	c.numStatic = len(c.sources)
+	if len(c.config.Sources) > 0 {
+		c.other("dynamic_origins")
+		c.sources = append(c.sources, c.config.Sources...)
+	}
+	for _, sources := range [][]Source{c.sources, finite} {
+		for _, source := range sources {
+			for claim := range source.Claims() {
+				c.judge(&claim)
+			}
+		}
+	}
+	c.judgeSpecial()
+}
+
+// compileOrigin reads an entry of allow_origins: a template, which it returns, or
+// a literal.
+func (c *compiler) compileOrigin(s string) (*template, error) {
+	if !strings.ContainsAny(s, "{}") {
+		return nil, c.compileLiteral(s)
+	}
+	parts, err := splitPlaceholders(s)
+	if err != nil {
+		return nil, err
+	}
+	if parts, err = replaceGlobals(s, parts, c.config.Global); err != nil {
+		return nil, err
+	}
+	if len(parts) == 1 && !parts[0].placeholder {
+		if err := c.compileLiteral(parts[0].text); err != nil {
+			return nil, fmt.Errorf("%s: does not resolve to an origin: %w", origins.Quote(s), err)
+		}
+		return nil, nil
+	}
+	c.other(s)
+	return newTemplate("allow_origins", s, parts, c.config.Placeholder)
+}
+
+func (c *compiler) compileLiteral(s string) error {
+	switch s {
+	case "*":
+		c.any = true
+		return nil
+	case origins.Null:
+		c.null = true
+		c.other(s)
+		return nil
+	}
+	c.other(s)
+	pattern, err := origins.ParsePattern(s)
+	if err != nil {
+		return err
+	}
+	c.patterns.entries = append(c.patterns.entries, patternEntry{pattern: pattern})
+	return nil
+}
+
+// other notes an entry that allows origins and is not "*".
+func (c *compiler) other(entry string) {
+	if c.others == "" {
+		c.others = entry
+	}
+}
+
+// judge says what follows from the verdict on a claim. It is the one place that
+// does: each way to admit an origin ends here.
+func (c *compiler) judge(claim *Claim) {
+	v := &claim.Verdict
+	name := claim.Option
+	if claim.Entry != "" {
+		name += " " + origins.Quote(claim.Entry)
+	}
+	if claim.Runtime || v.Unproven {
+		c.mayNeed(WaiverInsecure)
+	}
+	if claim.Runtime {
+		c.mayNeed(WaiverOpen)
+	}
+	switch {
+	case v.Dead:
+		c.warn("%s: no origin that a browser sends matches", name)
+		return
+	case v.Insecure != "" && c.credentials:
+		c.needed[WaiverInsecure] = true
+		if c.overrulesInsecure {
+			admits := ""
+			if v.Insecure != claim.Entry {
+				admits = " admits " + origins.Quote(v.Insecure) + ", which"
+			}
+			c.problem("%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; write https://"+acceptRisk+WaiverInsecure, name, admits)
+		}
+	}
+	switch {
+	case v.Open:
+		c.judgeOpen(claim, name)
+	case c.credentials && len(v.Domains) > 1:
+		c.findings.Notes.add(fmt.Sprintf("%s: admits origins of %s", name, strings.Join(v.Domains, ", ")))
+	}
+}
+
+// judgeOpen judges a claim that admits origins that strangers can obtain.
+func (c *compiler) judgeOpen(claim *Claim, name string) {
+	claim.Advice = advice(claim)
+	if c.findings.Open == nil {
+		c.findings.Open = claim
+	}
+	why := "strangers can obtain an origin that it allows"
+	switch {
+	case claim.Why != "":
+		why = claim.Why
+	case claim.Verdict.Unproven:
+		why = "it is too complex to find out which origins it allows"
+	case claim.Verdict.Witness != "":
+		why += ", such as " + origins.Quote(claim.Verdict.Witness)
+	}
+	if !c.credentials {
+		c.warn("%s: %s", name, why)
+		return
+	}
+	c.needed[WaiverOpen] = true
+	if !c.waived(WaiverOpen) {
+		c.problem("%s: %s, and with allow_credentials strangers could read your users' data; %s"+acceptRisk+WaiverOpen, name, why, claim.Advice)
+	}
+}
+
+// advice returns what to write instead of an open claim.
+func advice(claim *Claim) string {
+	v := &claim.Verdict
+	switch {
+	case claim.Advice != "":
+		return claim.Advice
+	case claim.Option != "allow_origins_regexp":
+		return "write the exact origins"
+	case v.Meant != "" && (v.Unproven || strings.HasPrefix(v.Witness, "http")):
+		return `write https://(.+\.)?` + regexp.QuoteMeta(v.Meant) + " for that domain and all below it, or the exact origins"
+	}
+	return `write an expression that ends in a domain of your own, such as https://(.+\.)?example\.com, or the exact origins`
+}
+
+// judgeSpecial judges what is neither an entry nor a source: "*", "null", and
+// nothing at all.
+func (c *compiler) judgeSpecial() {
+	if len(c.config.Origins)+len(c.config.Regexps)+len(c.config.Sources) == 0 {
+		c.problem("no origins: an empty policy allows nobody; write allow_origins and the origins whose pages may read responses, such as https://app.example.com, or * for every origin")
+	}
+	if c.any {
+		c.judgeAny()
+	}
+	if c.null {
+		c.needed[WaiverNull] = true
+		if c.findings.Open == nil {
+			c.findings.Open = &Claim{Option: "allow_origins", Entry: origins.Null, Verdict: openness.Verdict{Open: true, Witness: origins.Null}}
+		}
+		switch {
+		case c.credentials:
+			c.problem(`allow_origins "null" with allow_credentials: every sandboxed frame, of any site, has the origin null, and could read your users' data; remove "null" or allow_credentials, since no waiver allows both`)
+		case !c.waived(WaiverNull):
+			c.problem(`allow_origins "null": every sandboxed frame and every local file, whoever wrote it, has the origin null; remove it, or, if anyone may read the responses, accept the risk with dangerously_allow null_origin`)
+		}
+	}
+}
+
+func (c *compiler) judgeAny() {
+	if c.findings.Open == nil {
+		c.findings.Open = &Claim{Option: "allow_origins", Entry: "*", Verdict: openness.Anyone}
+	}
+	if c.others != "" {
+		c.problem(`allow_origins "*" beside %s: * allows every origin already; write * alone, or only the other origins`, origins.Quote(c.others))
+	}
+	if c.credentials {
+		c.problem(`allow_origins "*" with allow_credentials: browsers refuse that with "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'"; either drop allow_credentials, or list the origins that may send credentials, such as https://app.example.com or https://*.example.com`)
+	}
+	if c.config.RejectDisallowed {
+		c.problem(`reject_disallowed with allow_origins "*": * disallows no origin; drop reject_disallowed, or list the origins`)
+	}
+}

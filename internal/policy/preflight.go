@@ -1,0 +1,135 @@
+package policy
+
+import (
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+)
+
+// echoLimit is the most bytes of Access-Control-Request-Headers that are looked
+// at where any header is allowed. Browsers send the names that a script asks for,
+// and no script needs more.
+const echoLimit = 4 << 10
+
+// preflightMethod returns the lines of Access-Control-Request-Method if r, which
+// has an Origin, is a CORS-preflight request
+// (https://fetch.spec.whatwg.org/#cors-preflight-request). The values may be
+// malformed: the policy judges them.
+func preflightMethod(r *http.Request) []string {
+	if r.Method != http.MethodOptions {
+		return nil
+	}
+	return r.Header[fetch.RequestMethod]
+}
+
+// preflightAnswer returns the answer to r, a preflight.
+func (p *Policy) preflightAnswer(r *http.Request, d *Decision) *Answer {
+	switch {
+	case d.Result != Allowed:
+		return p.preflightDenied
+	case p.echoes():
+		return p.echo(r)
+	}
+	return p.preflightAllowed
+}
+
+// refusal returns what the browser will find missing in the answer to a preflight
+// from an allowed origin, which asks for a method and for request headers, or
+// ReasonNone.
+func (p *Policy) refusal(method, headers []string) Reason {
+	if len(method) != 1 || !p.allowsMethod(method[0]) {
+		return ReasonMethod
+	}
+	if !p.allowsHeaders(headers) {
+		return ReasonHeaders
+	}
+	return ReasonNone
+}
+
+func (p *Policy) allowsMethod(m string) bool {
+	if p.anyMethod {
+		return fetch.IsToken(m) && !fetch.IsForbiddenMethod(m)
+	}
+	return fetch.IsSafelistedMethod(m) || slices.Contains(p.methods, m)
+}
+
+func (p *Policy) allowsHeaders(lines []string) bool {
+	if !p.anyHeader {
+		return p.headers.Covers(lines)
+	}
+	for name := range RequestedHeaders(lines) {
+		if !p.allowsAnyHeader(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// allowsAnyHeader reports whether allow_headers * covers a header: every valid
+// name but Authorization, which has to be named
+// (https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name).
+func (p *Policy) allowsAnyHeader(name string) bool {
+	return fetch.IsToken(name) && (p.authorization || !strings.EqualFold(name, "Authorization"))
+}
+
+// echoes reports whether preflights are answered with what they ask for: the
+// standard takes * literally where a request has credentials.
+func (p *Policy) echoes() bool {
+	return p.credentials && (p.anyMethod || p.anyHeader)
+}
+
+// echo returns the answer to a preflight from an allowed origin, under a policy
+// that echoes: the configured names, and those that r asks for. It leaves out
+// malformed ones.
+func (p *Policy) echo(r *http.Request) *Answer {
+	fields := slices.Clone(p.preflightAllowed.fields)
+	add := func(name string, elements ...string) {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		if i < 0 {
+			i = len(fields)
+			fields = append(fields, field{name: name})
+		} else {
+			elements = append([]string{fields[i].value}, elements...)
+		}
+		fields[i].value = strings.Join(elements, ", ")
+	}
+	if m := r.Header[fetch.RequestMethod]; p.anyMethod && len(m) == 1 &&
+		p.allowsMethod(m[0]) && !fetch.IsSafelistedMethod(m[0]) && !slices.Contains(p.methods, m[0]) {
+		add(fetch.AllowMethods, m[0])
+	}
+	if p.anyHeader {
+		var names []string
+		for name := range RequestedHeaders(r.Header[fetch.RequestHeaders]) {
+			if p.allowsAnyHeader(name) && !p.headers.Has(name) {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			add(fetch.AllowHeaders, names...)
+		}
+	}
+	return newAnswer(p.preflightAllowed.vary, p.preflightAllowed.ownsTiming, fields...)
+}
+
+// RequestedHeaders yields the elements of Access-Control-Request-Headers, without
+// empty ones (RFC 9110, section 5.6.1). Beyond 4 KiB it yields "", which is not a
+// valid name, and stops.
+func RequestedHeaders(lines []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		budget := echoLimit
+		for _, line := range lines {
+			if budget -= len(line); budget < 0 {
+				yield("")
+				return
+			}
+			for name := range strings.SplitSeq(line, ",") {
+				if name = strings.Trim(name, " \t"); name != "" && !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}

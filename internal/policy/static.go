@@ -1,0 +1,76 @@
+package policy
+
+import (
+	"iter"
+	"net/http"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+// patternSource admits exact origins and wildcards.
+type patternSource struct {
+	index   *origins.Index
+	entries []patternEntry // until the policy is compiled
+}
+
+// patternEntry is a pattern, and where it is from. A pattern that a finite
+// expression spells out is judged with that expression.
+type patternEntry struct {
+	pattern origins.Pattern
+	derived bool
+}
+
+// Allows reports whether a pattern admits o.
+func (s *patternSource) Allows(_ *http.Request, o origins.Origin) (Admission, error) {
+	if s.index.Allows(o) {
+		return Admitted, nil
+	}
+	return Refused, nil
+}
+
+// Claims yields the patterns as they are configured.
+func (s *patternSource) Claims() iter.Seq[Claim] {
+	return func(yield func(Claim) bool) {
+		for _, e := range s.entries {
+			if e.derived {
+				continue
+			}
+			claim := Claim{Option: "allow_origins", Entry: e.pattern.String(), Verdict: openness.JudgePattern(e.pattern)}
+			if !yield(claim) {
+				return
+			}
+		}
+	}
+}
+
+// build makes the index of all patterns, and forgets the entries.
+func (s *patternSource) build() {
+	patterns := make([]origins.Pattern, len(s.entries))
+	for i, e := range s.entries {
+		patterns[i] = e.pattern
+	}
+	s.index, s.entries = origins.NewIndex(patterns), nil
+}
+
+// regexpSource admits the origins that an expression matches. Where the expression
+// spells out a few origins, the index has these, and only the claim is the
+// expression's.
+type regexpSource struct {
+	re *origins.Regexp
+}
+
+// Allows reports whether the expression matches o.
+func (s *regexpSource) Allows(_ *http.Request, o origins.Origin) (Admission, error) {
+	if s.re.Match(o) {
+		return Admitted, nil
+	}
+	return Refused, nil
+}
+
+// Claims yields the expression.
+func (s *regexpSource) Claims() iter.Seq[Claim] {
+	return func(yield func(Claim) bool) {
+		yield(Claim{Option: "allow_origins_regexp", Entry: s.re.String(), Verdict: openness.JudgeRegexp(s.re)})
+	}
+}

@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"fmt"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+)
+
+// template is a configured origin with placeholders that are replaced for each
+// request. It is a Source.
+type template struct {
+	entry string
+	parts []part
+	value func(r *http.Request, name string) string
+	claim Claim
+}
+
+// part is a part of a configured origin: text, or the name of a placeholder.
+type part struct {
+	text        string
+	placeholder bool
+}
+
+// splitPlaceholders cuts s into its literal parts and its placeholders. There is
+// no escape, since no origin contains a brace.
+func splitPlaceholders(s string) ([]part, error) {
+	const example = "; write a placeholder such as {http.vars.tenant}"
+	var parts []part
+	for rest := s; rest != ""; {
+		start := strings.IndexByte(rest, '{')
+		if start < 0 {
+			start = len(rest)
+		}
+		if start > 0 {
+			if strings.IndexByte(rest[:start], '}') >= 0 {
+				return nil, fmt.Errorf("%s: a closing brace has no opening one"+example, origins.Quote(s))
+			}
+			parts = append(parts, part{text: rest[:start]})
+			rest = rest[start:]
+			continue
+		}
+		end := strings.IndexByte(rest, '}')
+		if end < 0 || strings.IndexByte(rest[1:end], '{') >= 0 {
+			return nil, fmt.Errorf("%s: an opening brace has no closing one"+example, origins.Quote(s))
+		}
+		if end == 1 {
+			return nil, fmt.Errorf("%s: a placeholder has no name"+example, origins.Quote(s))
+		}
+		parts = append(parts, part{text: rest[1:end], placeholder: true})
+		rest = rest[end+1:]
+	}
+	return parts, nil
+}
+
+// replaceGlobals replaces the placeholders whose values are known when the config
+// loads, {env.*} and {file.*}. It returns text and request-time placeholders. A
+// value that contains braces is an error: expanding it again would hand the choice
+// of the placeholder to whoever writes the value.
+func replaceGlobals(s string, parts []part, global func(name string) string) ([]part, error) {
+	var replaced []part
+	for _, p := range parts {
+		if p.placeholder && IsGlobalPlaceholder(p.text) {
+			value := global(p.text)
+			switch {
+			case value == "":
+				return nil, fmt.Errorf("%s: {%s} is empty or not set; set it, or remove the entry", origins.Quote(s), p.text)
+			case strings.ContainsAny(value, "{}"):
+				return nil, fmt.Errorf("%s: the value of {%s} contains a brace, and values are not expanded twice; set it to an origin", origins.Quote(s), p.text)
+			}
+			p = part{text: value}
+		}
+		// Adjacent text is one part, so that parts without placeholders are one.
+		if n := len(replaced); n > 0 && !p.placeholder && !replaced[n-1].placeholder {
+			replaced[n-1].text += p.text
+			continue
+		}
+		replaced = append(replaced, p)
+	}
+	return replaced, nil
+}
+
+// IsGlobalPlaceholder reports whether the value of a placeholder is known when the
+// config loads.
+func IsGlobalPlaceholder(name string) bool {
+	return strings.HasPrefix(name, "env.") || strings.HasPrefix(name, "file.")
+}
+
+// isRequestPlaceholder reports whether a page cannot choose the placeholder's
+// value by itself: the host that was asked for, a variable that the operator sets,
+// or an output of a map directive. It is an allow-list, because a page chooses
+// every other part of a request, its Origin above all.
+func isRequestPlaceholder(name string) bool {
+	return name == "http.request.host" ||
+		strings.HasPrefix(name, "http.request.host.labels.") ||
+		strings.HasPrefix(name, "http.vars.") ||
+		!strings.HasPrefix(name, "http.")
+}
+
+// longPlaceholder returns the long form of a shorthand, or "". Caddyfiles replace
+// shorthands before a handler sees them, JSON does not.
+func longPlaceholder(name string) string {
+	for short, long := range map[string]string{"labels.": "http.request.host.labels.", "vars.": "http.vars."} {
+		if rest, ok := strings.CutPrefix(name, short); ok {
+			return long + rest
+		}
+	}
+	if name == "host" {
+		return "http.request.host"
+	}
+	return ""
+}
+
+// newTemplate makes a template of the parts of a configured origin, with global
+// placeholders replaced.
+func newTemplate(option, s string, parts []part, value func(r *http.Request, name string) string) (*template, error) {
+	var probe strings.Builder
+	for i, p := range parts {
+		switch {
+		case !p.placeholder:
+			if strings.ContainsRune(p.text, '*') {
+				return nil, fmt.Errorf("%s: has both a wildcard and a placeholder, but a placeholder stands for one value; write the origins without the wildcard, or without the placeholder", origins.Quote(s))
+			}
+			probe.WriteString(p.text)
+		case longPlaceholder(p.text) != "":
+			return nil, fmt.Errorf("%s: {%s} is a shorthand of Caddyfiles; write {%s}", origins.Quote(s), p.text, longPlaceholder(p.text))
+		case !isRequestPlaceholder(p.text):
+			return nil, fmt.Errorf("%s: a page could choose the value of {%s}, and so allow itself; write {http.request.host}, {http.request.host.labels.*}, {http.vars.*} or an output of map", origins.Quote(s), p.text)
+		case i == 0 && (len(parts) == 1 || !strings.HasPrefix(parts[1].text, "://")):
+			probe.WriteString("https://a") // a whole origin, or its beginning
+		case strings.HasSuffix(probe.String(), "["):
+			probe.WriteString("::1") // an address
+		case strings.HasSuffix(probe.String(), ":"):
+			probe.WriteByte('1') // a port
+		default:
+			probe.WriteByte('a') // a scheme, a label, a host
+		}
+	}
+	o, ok := origins.Parse(probe.String())
+	if !ok {
+		return nil, fmt.Errorf("%s: cannot be an origin, whatever its placeholders stand for; write scheme://host or scheme://host:port", origins.Quote(s))
+	}
+	claim := Claim{Option: option, Entry: s}
+	switch {
+	case parts[0].placeholder: // which may bring the scheme
+		claim.Runtime = true
+	case o.Insecure():
+		claim.Verdict = openness.Verdict{Insecure: s}
+	}
+	return &template{entry: s, parts: parts, value: value, claim: claim}, nil
+}
+
+// Allows reports whether the template's value for r is exactly o. The values are
+// compared in place, so they are never expanded again, and no string is built. A
+// placeholder without a value matches nothing.
+func (t *template) Allows(r *http.Request, o origins.Origin) (Admission, error) {
+	rest, ok := o.String(), true
+	for _, p := range t.parts {
+		text := p.text
+		if p.placeholder {
+			if text = t.value(r, p.text); text == "" {
+				return Refused, nil
+			}
+		}
+		if rest, ok = strings.CutPrefix(rest, text); !ok {
+			return Refused, nil
+		}
+	}
+	if rest != "" {
+		return Refused, nil
+	}
+	return Admitted, nil
+}
+
+// Claims yields the template.
+func (t *template) Claims() iter.Seq[Claim] {
+	return func(yield func(Claim) bool) { yield(t.claim) }
+}
