@@ -16,13 +16,14 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterDirective("cors", parseCaddyfile)
-	// Outside header, cors has the last word on what header sets, even deferred;
-	// and it answers preflights before redir, basic_auth and forward_auth.
+	// Being outside of header, cors has the last word on headers that header sets,
+	// even deferred ones. It answers preflights before redir, basic_auth and
+	// forward_auth.
 	httpcaddyfile.RegisterDirectiveOrder("cors", httpcaddyfile.Before, "header")
 }
 
-// parseCaddyfile sets up the handler and its route. It reads the matcher
-// itself, to warn of one that looks at Origin.
+// parseCaddyfile sets up the handler and its route. It reads the matcher itself, to
+// warn of a matcher that looks at Origin.
 func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()

@@ -15,8 +15,8 @@ import (
 // metricsPrefix is what the names of all metrics begin with.
 const metricsPrefix = "caddy_http_cors_"
 
-// outcomes are the combinations that decisions come to. A counter of each is
-// exposed from the start, so that the first of a kind is an increase.
+// outcomes are all combinations that a decision can have. Each has a counter from
+// the start, so that its first decision is an increase.
 var outcomes = func() (list []policy.Decision) {
 	for _, kind := range kinds {
 		list = append(list, policy.Decision{Kind: kind, Result: policy.Allowed})
@@ -34,8 +34,8 @@ var outcomes = func() (list []policy.Decision) {
 
 var kinds = []policy.Kind{policy.Actual, policy.Preflight}
 
-// counters are those of one handler, resolved once: they cost a request what it
-// takes to add one. No label is anything of a request.
+// counters are the counters of one handler. They are looked up once, so that a
+// request pays for an addition only. No label comes from a request.
 type counters struct {
 	requests   [policy.NumKinds][policy.NumResults][policy.NumReasons]prometheus.Counter
 	reportOnly [policy.NumKinds][numAgreements]prometheus.Counter
@@ -55,9 +55,9 @@ func (c *counters) countReport(k policy.Kind, upstream agreement) {
 	}
 }
 
-// newCounters registers the metrics of a configuration, unless another handler of
-// it has done so, and resolves the counters of the server that the handler is
-// provisioned in.
+// newCounters registers the metrics of a configuration, unless another of its
+// handlers has done so, and looks up the counters of the server that the handler
+// belongs to.
 func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 	c := new(counters)
 	registry := ctx.GetMetricsRegistry()
@@ -70,7 +70,7 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 	}
 	requests, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: metricsPrefix + "requests_total",
-		Help: "Counter of requests by what CORS has made of them.",
+		Help: "Counter of requests by the decision of CORS about them.",
 	}, []string{"server", "kind", "result", "reason"}))
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 	if reportOnly {
 		compared, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: metricsPrefix + "report_only_total",
-			Help: "Counter of CORS requests under report_only, by whether the response allowed what the policy does.",
+			Help: "Counter of CORS requests under report_only, by whether the response allowed the same as the policy.",
 		}, []string{"server", "kind", "upstream"}))
 		if err != nil {
 			return nil, err
@@ -95,8 +95,8 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 	return c, nil
 }
 
-// register registers a collector, or returns the one that is registered already:
-// many modules of a configuration share its registry.
+// register registers a collector, or returns the registered one: the modules of a
+// configuration share its registry.
 func register[C prometheus.Collector](registry *prometheus.Registry, collector C) (C, error) {
 	err := registry.Register(collector)
 	var already prometheus.AlreadyRegisteredError

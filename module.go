@@ -1,7 +1,7 @@
-// Package caddycors is a Caddy module that answers CORS
-// (https://fetch.spec.whatwg.org/#http-cors-protocol): it decides which origins
-// may read the responses of a site, answers preflights, and owns the CORS
-// fields of every response that passes through it.
+// Package caddycors is a Caddy module for CORS
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). It decides which origins may
+// read the responses of a site, answers preflights, and owns the CORS headers of
+// every response that passes through it.
 package caddycors
 
 import (
@@ -23,33 +23,36 @@ func init() {
 	caddy.RegisterModule(Handler{})
 }
 
-// Handler is a middleware that implements CORS, the protocol by which a server
-// lets pages of other origins read its responses.
+// Handler is a middleware for CORS, the protocol by which a server lets pages of
+// other origins read its responses.
 //
-// It answers preflight requests itself: 204 to an allowed origin, with all that
-// the origin may do, and 403 to any other. On every other response it sets the
-// CORS fields for an allowed origin and removes them for any other, whatever the
-// status, and whatever an upstream or another handler has set; and it merges
-// `Origin` into `Vary`. A request from an origin that is not allowed still
-// reaches the next handler, as CORS is about who may read a response, not about
-// who may send a request, unless `reject_disallowed` is set.
+// It answers preflight requests itself: with 204 and everything that the origin
+// may do if the origin is allowed, and with 403 otherwise. On every other response
+// it sets the CORS headers for an allowed origin and removes them for any other.
+// It does so for every status, and replaces the CORS headers that an upstream or
+// another handler has set. It adds `Origin` to `Vary`.
 //
-// A policy that would hand users' data to strangers does not load: the error
-// says what to write instead, and what to put into `dangerously_allow` where
-// the risk is known and accepted.
+// A request from an origin that is not allowed still reaches the next handler,
+// unless `reject_disallowed` is set: CORS decides who may read a response, not who
+// may send a request.
+//
+// A policy that would give users' data to strangers does not load. The error says
+// what to write instead, and which value of `dangerously_allow` accepts the risk.
 //
 // If several of these handlers apply to a request, the outermost one decides.
 type Handler struct {
-	// The origins whose pages may read responses, each spelled as browsers send
-	// it, `https://app.example.com` or `http://localhost:5173`. Wildcards stand
-	// for one or more subdomains (`https://*.example.com`, which does not include
+	// The origins whose pages may read responses, each spelled as browsers send it:
+	// `https://app.example.com` or `http://localhost:5173`. Wildcards stand for one
+	// or more subdomains (`https://*.example.com`, which does not include
 	// `https://example.com`), for any port (`http://localhost:*`), or for any host
-	// of an extension's scheme (`moz-extension://*`). `*` alone allows every
-	// origin, but no credentials. `null` allows opaque origins, and needs a
-	// waiver. The placeholders `{env.*}` and `{file.*}` are replaced when the
-	// config loads; `{http.request.host}`, its labels, `{http.vars.*}` and outputs
-	// of `map` when a request arrives, each by exactly one origin or a part of
-	// one. Never fill such a variable from anything of the request but its host.
+	// of an extension's scheme (`moz-extension://*`). `*` alone allows every origin,
+	// without credentials. `null` allows opaque origins, and needs a waiver.
+	//
+	// The placeholders `{env.*}` and `{file.*}` are replaced when the config loads.
+	// `{http.request.host}`, its labels, `{http.vars.*}` and outputs of `map` are
+	// replaced when a request arrives, each by exactly one origin or a part of one.
+	// Fill such a variable only from the request's host, never from another part of
+	// the request.
 	AllowOrigins []string `json:"allow_origins,omitempty"`
 
 	// Regular expressions (RE2) that the whole of an origin must match, at most
@@ -57,68 +60,70 @@ type Handler struct {
 	// replaced.
 	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
 
-	// Sources that decide at request time, in order, about origins that nothing
-	// above allows. Origins that they allow with credentials must be secure, and
-	// not under a public suffix as a whole, unless that is waived.
+	// Sources that decide at request time, in order, about origins that are not
+	// allowed above. With credentials, insecure origins that they allow are denied,
+	// and so are origins that strangers can obtain, unless a waiver accepts them.
 	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
 
-	// The methods that pages may use, besides GET, HEAD and POST, which are always
-	// allowed. Methods are case-sensitive. `*` stands for every method; with
-	// credentials, the requested one is named in the answer.
-	// Default: GET, HEAD and POST.
+	// The methods that pages may use. GET, HEAD and POST are always allowed. Methods
+	// are case-sensitive. `*` stands for every method; with credentials, the answer
+	// names the requested one. Default: GET, HEAD and POST.
 	AllowMethods []string `json:"allow_methods,omitempty"`
 
-	// The request fields that pages may set besides the safelisted ones, such as
-	// `Content-Type` for JSON. `*` stands for every field but `Authorization`,
-	// which has to be named; with credentials, the requested ones are named in the
-	// answer, up to 4 KiB. Default: none.
+	// The request headers that pages may set besides the safelisted ones, such as
+	// `Content-Type` for JSON. `*` stands for every header except `Authorization`,
+	// which has to be named; with credentials, the answer names the requested ones,
+	// up to 4 KiB. Default: none.
 	AllowHeaders []string `json:"allow_headers,omitempty"`
 
-	// The response fields that pages may read besides the safelisted ones. `*`
-	// stands for every field, without credentials. Default: none.
+	// The response headers that pages may read besides the safelisted ones. `*`
+	// stands for every header, without credentials. Default: none.
 	ExposeHeaders []string `json:"expose_headers,omitempty"`
 
 	// Whether pages may send credentials (cookies, TLS client certificates and
 	// HTTP authentication) and read the response. Default: false.
 	AllowCredentials bool `json:"allow_credentials,omitempty"`
 
-	// Whether pages of allowed origins may read detailed resource timings:
-	// sends `Timing-Allow-Origin`. On responses to requests without an origin,
-	// such as those for images, it lists the exact origins of the policy if they
-	// are at most 16. Default: false, and the field is left as it is.
+	// Whether pages of allowed origins may read detailed resource timings: sends
+	// `Timing-Allow-Origin`. On responses to requests without an origin, such as
+	// those for images, it lists the exact origins of the policy if they are at most
+	// 16. Default: false, which leaves the header unchanged.
 	AllowTiming bool `json:"allow_timing,omitempty"`
 
 	// How long browsers may keep the answer to a preflight, in whole seconds.
 	// Firefox keeps it for at most 24h, Chromium for 2h. 0 forbids it.
-	// Default: unset, which browsers take for 5s.
+	// Default: unset, which means 5s to browsers.
 	MaxAge *caddy.Duration `json:"max_age,omitempty"`
 
-	// The status of the answer to a preflight from an allowed origin, from 200 to
-	// 299 but neither 205 nor 206. Default: 204.
+	// The status of the answer to a preflight from an allowed origin: 200 to 299,
+	// except 205 and 206. Default: 204.
 	PreflightStatus int `json:"preflight_status,omitempty"`
 
-	// Whether the next handler answers preflights. The CORS fields are set on its
-	// response; its status is left alone, and browsers accept only 200 to 299.
+	// Whether the next handler answers preflights. The CORS headers are set on its
+	// response. Its status stays, and browsers accept only 200 to 299.
 	// Default: false.
 	PreflightPassthrough bool `json:"preflight_passthrough,omitempty"`
 
-	// Whether requests from origins that are not allowed are refused with the
-	// error 403 instead of being passed on without CORS fields. Requests without
-	// an origin and same-origin requests are passed on. This also refuses forms
-	// that other sites post on purpose: OAuth's `form_post`, SAML, the return from
-	// a payment. Default: false.
+	// Whether requests from origins that are not allowed are refused with the error
+	// 403, instead of being passed on without CORS headers. Requests without an
+	// origin and same-origin requests are passed on. This also refuses forms that
+	// other sites post on purpose: OAuth's `form_post`, SAML, the return from a
+	// payment. Default: false.
 	RejectDisallowed bool `json:"reject_disallowed,omitempty"`
 
-	// Whether to decide, log and count only, and to change nothing: preflights
-	// reach the next handler, and the CORS fields that an upstream sends stay. What
-	// a response allows is compared with what the policy would, and what differs is
-	// logged. Default: false.
+	// Whether to only decide, log and count, and to change nothing: preflights reach
+	// the next handler, and the CORS headers of an upstream stay. Each response is
+	// compared with what the policy would allow, and differences are logged.
+	// Default: false.
 	ReportOnly bool `json:"report_only,omitempty"`
 
-	// Risks to accept, which make the config fail to load otherwise:
-	// `insecure_origins` (http origins with credentials), `null_origin` (the
-	// origin `null`, without credentials), `open_origins` (with credentials,
-	// origins that strangers can obtain, such as `https://*.github.io`).
+	// Risks to accept. Without the waiver, the config does not load:
+	//
+	// - `insecure_origins`: http origins, with credentials.
+	// - `null_origin`: the origin `null`, without credentials.
+	// - `open_origins`: origins that strangers can obtain, such as
+	//   `https://*.github.io`, with credentials.
+	//
 	// Default: none.
 	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`
 

@@ -17,13 +17,13 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
-// agreement is whether a response allows what the policy would.
+// agreement says whether a response allows the same as the policy.
 type agreement uint8
 
 const (
 	agreementSame agreement = iota
 	agreementDifferent
-	agreementUnknown // there is no response of the next handler, or no browser sends such a request
+	agreementUnknown // the next handler has not responded, or browsers do not send such a request
 	numAgreements
 )
 
@@ -31,8 +31,8 @@ func (a agreement) String() string {
 	return [...]string{"same", "different", "unknown"}[a]
 }
 
-// report passes a request on, and reports what was decided, and how that compares
-// with what the response allows. It changes nothing.
+// report passes a request on, and reports the decision, and how it compares with
+// the response. It changes nothing.
 func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *policy.Decision, counted bool) error {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	if d.Result == policy.None || d.Result == policy.SameOrigin {
@@ -65,15 +65,15 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return err
 }
 
-// sampled returns a logger that writes ten entries a minute: what differs is
-// likely to do so on every request.
+// sampled returns a logger that writes ten entries a minute, since a difference is
+// likely to recur on every request.
 func sampled(logger *zap.Logger) *zap.Logger {
 	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
 	}))
 }
 
-// isJudged reports whether browsers check the response to r at all: not if it is
+// isJudged reports whether browsers check the response to r. They do not if r is
 // same-origin, a navigation, or the handshake of a WebSocket.
 func isJudged(r *http.Request) bool {
 	if policy.IsSameOrigin(r, isTrustedProxy) || len(r.Header["Sec-Websocket-Key"]) > 0 || r.ProtoMajor > 1 && r.Method == http.MethodConnect {
@@ -83,12 +83,12 @@ func isJudged(r *http.Request) bool {
 	return len(mode) == 0 || len(mode) == 1 && mode[0] == "cors"
 }
 
-// compare compares what a response lets a page do with what it would if the policy
-// were enforced, with credentials and without, as the response to r does not
-// depend on which of them the page has used.
+// compare compares a response with the one that an enforced policy would have
+// made, with credentials and without: the server cannot know which of them the
+// page has used.
 func (h *Handler) compare(r *http.Request, d *policy.Decision, theirs browser.Response) (agreement, []string) {
 	if theirs.Status == http.StatusNotModified && len(theirs.Header.Values(fetch.AllowOrigin)) == 0 {
-		return agreementUnknown, nil // that of the response in the browser's cache remains
+		return agreementUnknown, nil // the browser's cache has the headers
 	}
 	ours := h.enforced(r, d, theirs)
 	var differences []string
@@ -117,7 +117,7 @@ func (h *Handler) compare(r *http.Request, d *policy.Decision, theirs browser.Re
 	return agreementSame, nil
 }
 
-// enforced returns what a response would say if the policy were enforced.
+// enforced returns the response that an enforced policy would have made.
 func (h *Handler) enforced(r *http.Request, d *policy.Decision, theirs browser.Response) browser.Response {
 	status := theirs.Status
 	if d.Kind == policy.Preflight && !h.PreflightPassthrough {
@@ -131,8 +131,8 @@ func (h *Handler) enforced(r *http.Request, d *policy.Decision, theirs browser.R
 	return browser.Response{Status: status, Header: header}
 }
 
-// pageRequest returns the request of a page that r is, or, if r is a preflight,
-// that it is for.
+// pageRequest returns the request of a page: r itself, or the request that r is the
+// preflight of.
 func pageRequest(r *http.Request, kind policy.Kind, credentials bool) (*browser.Request, error) {
 	method, header := r.Method, http.Header(nil)
 	if kind == policy.Preflight {
@@ -148,12 +148,12 @@ func pageRequest(r *http.Request, kind policy.Kind, credentials bool) (*browser.
 	return browser.NewRequest(method, scheme+"://"+r.Host, r.Header.Get(fetch.Origin), header, credentials)
 }
 
-// unsafeValue is longer than the value of any field that needs no permission
+// unsafeValue is longer than the value of any header that needs no permission
 // (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 var unsafeValue = strings.Repeat("x", 129)
 
-// compareNames says which fields only one of two responses exposes, those of CORS
-// itself left aside.
+// compareNames says which headers only one of two responses exposes, CORS headers
+// aside.
 func compareNames(mode string, ours, theirs []string) (differences []string) {
 	for _, side := range []struct {
 		who             string

@@ -12,9 +12,9 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
-// responseWriter gives the policy the last word on a response: it applies the
-// answer at the moment the header is sent, by whichever method that happens, so
-// that nothing an inner handler or an upstream has set can stand beside it.
+// responseWriter gives the policy the last word on a response. It applies the
+// answer when the header is sent, by whichever method that happens, so that no
+// CORS header of an inner handler or an upstream can stand beside it.
 //
 // It and the values that it sets are the one allocation of a request.
 type responseWriter struct {
@@ -58,8 +58,8 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// ReadFrom commits and reads. Without it io.Copy would find the method of the
-// embedded wrapper, which writes around this one.
+// ReadFrom commits and reads. Without it, io.Copy would use the method of the
+// embedded wrapper, which bypasses this writer.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.commit()
 	return w.ResponseWriterWrapper.ReadFrom(r)
@@ -72,7 +72,7 @@ func (w *responseWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Hijack commits and hijacks, for those who write the header to the connection
+// Hijack commits and hijacks, for handlers that write the header to the connection
 // themselves.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.commit()
@@ -83,7 +83,7 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type statusWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	status int // 0 until it is written by its name
+	status int // 0 until WriteHeader has been called
 }
 
 // WriteHeader notes the final status, the first of them.
@@ -94,8 +94,8 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// result returns the status, given the error that the next handler has returned:
-// if it has written nothing, an error route or the server does.
+// result returns the status of the response, given the error of the next handler:
+// if that handler has written nothing, an error route or the server responds.
 func (w *statusWriter) result(err error) int {
 	var handlerErr caddyhttp.HandlerError
 	switch {
@@ -114,8 +114,9 @@ func isFinal(status int) bool {
 	return status >= http.StatusOK || status == http.StatusSwitchingProtocols
 }
 
-// decided reports whether a cors handler further out has taken the decision on
-// the response that w writes, or, to one that is reportOnly too, reports on it.
+// decided reports whether a cors handler further out decides about the response
+// that w writes. To a handler with report_only, another one with report_only
+// counts as well.
 func decided(w http.ResponseWriter, reportOnly bool) bool {
 	for {
 		switch t := w.(type) {
