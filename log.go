@@ -88,10 +88,10 @@ func writeDecision(entry *zapcore.CheckedEntry, r *http.Request, d *policy.Decis
 
 // logFindings logs the warnings and notes about a configuration.
 func logFindings(logger *zap.Logger, findings *policy.Findings) {
-	for _, warning := range findings.Warnings.Lines() {
-		logger.Warn(warning)
+	for warning := range findings.Warnings.All() {
+		logger.Warn(warning.Text)
 	}
-	for _, note := range findings.Notes.Lines() {
-		logger.Info(note)
+	for note := range findings.Notes.All() {
+		logger.Info(note.Text)
 	}
 }

@@ -65,12 +65,14 @@ func Compile(config *Config) (*Policy, *Findings) {
 	return &compiled, &c.findings
 }
 
-func (c *compiler) problem(format string, args ...any) {
-	c.findings.Problems.add(fmt.Sprintf(format, args...))
+// problem adds a problem of an entry of an option.
+func (c *compiler) problem(option, entry, format string, args ...any) {
+	c.findings.Problems.add(Message{option, entry, fmt.Sprintf(format, args...)})
 }
 
-func (c *compiler) warn(format string, args ...any) {
-	c.findings.Warnings.add(fmt.Sprintf(format, args...))
+// warn adds a warning about an entry of an option.
+func (c *compiler) warn(option, entry, format string, args ...any) {
+	c.findings.Warnings.add(Message{option, entry, fmt.Sprintf(format, args...)})
 }
 
 func (c *compiler) waived(waiver string) bool {
@@ -90,7 +92,7 @@ func (c *compiler) compileMethods() {
 		if m == "*" {
 			c.anyMethod = true
 		} else if err := fetch.CheckMethod(m); err != nil {
-			c.problem("allow_methods %v", err)
+			c.problem("allow_methods", m, "allow_methods %v", err)
 		} else if !fetch.IsSafelistedMethod(m) && !slices.Contains(c.methods, m) {
 			c.methods = append(c.methods, m)
 		}
@@ -121,7 +123,7 @@ func (c *compiler) compileExposeHeaders() {
 	names := c.headerNames("expose_headers", c.config.ExposeHeaders, fetch.IsForbiddenResponseField, "read")
 	if slices.Contains(names, "*") {
 		if c.credentials {
-			c.problem(`expose_headers "*" with allow_credentials: browsers take the * for the name of a header where a request has credentials; write the names of the headers that pages may read`)
+			c.problem("expose_headers", "*", `expose_headers "*" with allow_credentials: browsers take the * for the name of a header where a request has credentials; write the names of the headers that pages may read`)
 		}
 		names = []string{"*"}
 	}
@@ -136,9 +138,9 @@ func (c *compiler) headerNames(option string, list []string, forbidden func(stri
 		same := func(other string) bool { return strings.EqualFold(name, other) }
 		switch {
 		case !fetch.IsToken(name):
-			c.problem("%s %s: not a valid header name; write names of letters, digits and hyphens, separated by spaces", option, origins.Quote(name))
+			c.problem(option, name, "%s %s: not a valid header name; write names of letters, digits and hyphens, separated by spaces", option, origins.Quote(name))
 		case forbidden(name):
-			c.warn("%s %s: ignored, since browsers do not let pages %s this header; remove it", option, origins.Quote(name), verb)
+			c.warn(option, name, "%s %s: ignored, since browsers do not let pages %s this header; remove it", option, origins.Quote(name), verb)
 		case !slices.ContainsFunc(names, same):
 			names = append(names, name)
 		}
@@ -154,11 +156,11 @@ func (c *compiler) compileMaxAge() {
 	age := *c.config.MaxAge
 	switch {
 	case age < 0:
-		c.problem("max_age %s: must not be negative; write 0 to have no preflight cached, or leave max_age out for the browsers' default of 5s", age)
+		c.problem("max_age", "", "max_age %s: must not be negative; write 0 to have no preflight cached, or leave max_age out for the browsers' default of 5s", age)
 	case age%time.Second != 0:
-		c.problem("max_age %s: must be a number of whole seconds; write one with its unit, such as 600s", age)
+		c.problem("max_age", "", "max_age %s: must be a number of whole seconds; write one with its unit, such as 600s", age)
 	case age > 24*time.Hour:
-		c.warn("max_age %s: browsers keep a preflight for less, Firefox for 24h at most and Chromium for 2h; write 24h or less", age)
+		c.warn("max_age", "", "max_age %s: browsers keep a preflight for less, Firefox for 24h at most and Chromium for 2h; write 24h or less", age)
 	}
 	c.maxAge = strconv.FormatInt(int64(age/time.Second), 10)
 }
@@ -169,12 +171,12 @@ func (c *compiler) compileMaxAge() {
 func (c *compiler) judgePreflightStatus() {
 	switch s := c.config.PreflightStatus; {
 	case s < 200 || s > 299:
-		c.problem("preflight_status %d: browsers accept a preflight only with a status from 200 to 299; write 204, or 200 for old clients", s)
+		c.problem("preflight_status", "", "preflight_status %d: browsers accept a preflight only with a status from 200 to 299; write 204, or 200 for old clients", s)
 	case s == http.StatusResetContent, s == http.StatusPartialContent:
-		c.problem("preflight_status %d: this status describes a body, which a preflight does not have; write 204 or 200", s)
+		c.problem("preflight_status", "", "preflight_status %d: this status describes a body, which a preflight does not have; write 204 or 200", s)
 	}
 	if c.config.PreflightPassthrough && c.config.PreflightStatus != http.StatusNoContent {
-		c.warn("preflight_status %d: has no effect, since with preflight_passthrough the next handler chooses the status; remove it", c.config.PreflightStatus)
+		c.warn("preflight_status", "", "preflight_status %d: has no effect, since with preflight_passthrough the next handler chooses the status; remove it", c.config.PreflightStatus)
 	}
 }
 
@@ -183,9 +185,9 @@ func (c *compiler) judgeWaivers() {
 	for _, w := range c.config.Waivers {
 		switch {
 		case !slices.Contains(waivers, w):
-			c.problem("dangerously_allow %s: not a known waiver; write one of %s", origins.Quote(w), strings.Join(waivers, ", "))
+			c.problem("dangerously_allow", w, "dangerously_allow %s: not a known waiver; write one of %s", origins.Quote(w), strings.Join(waivers, ", "))
 		case !c.needed[w]:
-			c.warn("dangerously_allow %s: nothing needs this waiver; remove it", w)
+			c.warn("dangerously_allow", w, "dangerously_allow %s: nothing needs this waiver; remove it", w)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
@@ -20,7 +22,7 @@ func (c *compiler) compileOrigins() {
 	for _, s := range c.config.Origins {
 		t, err := c.compileOrigin(s)
 		if err != nil {
-			c.problem("allow_origins %v", err)
+			c.problem("allow_origins", s, "allow_origins %v", err)
 		} else if t != nil {
 			templates = append(templates, t)
 		}
@@ -34,7 +36,7 @@ func (c *compiler) compileOrigins() {
 		seen[expr] = true
 		re, err := origins.CompileRegexp(expr)
 		if err != nil {
-			c.problem("allow_origins_regexp %v", err)
+			c.problem("allow_origins_regexp", expr, "allow_origins_regexp %v", err)
 			continue
 		}
 		// An expression that stands for a few origins becomes those, which costs a
@@ -69,7 +71,7 @@ func (c *compiler) compileOrigins() {
 }
 
 // compileOrigin reads an entry of allow_origins: a template, which it returns, or
-// a literal.
+// one or several literals.
 func (c *compiler) compileOrigin(s string) (*template, error) {
 	if !strings.ContainsAny(s, "{}") {
 		return nil, c.compileLiteral(s)
@@ -78,17 +80,46 @@ func (c *compiler) compileOrigin(s string) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.config.Global == nil && slices.ContainsFunc(parts, part.isGlobal) {
+		c.other(s)
+		c.mayNeed(WaiverInsecure, WaiverOpen)
+		c.needed[WaiverNull] = true
+		return nil, nil // it is judged when the config loads
+	}
+	alone := len(parts) == 1 && parts[0].isGlobal()
 	if parts, err = replaceGlobals(s, parts, c.config.Global); err != nil {
 		return nil, err
 	}
-	if len(parts) == 1 && !parts[0].placeholder {
-		if err := c.compileLiteral(parts[0].text); err != nil {
+	if len(parts) > 1 || parts[0].placeholder {
+		c.other(s)
+		return newTemplate("allow_origins", s, parts, c.config.Placeholder)
+	}
+	values := []string{parts[0].text}
+	if alone {
+		// A variable that other programs read may hold several origins.
+		if values = SplitOrigins(parts[0].text); len(values) == 0 {
+			return nil, fmt.Errorf("%s: has no origins in its value; set it, or remove the entry", origins.Quote(s))
+		}
+	}
+	for _, value := range values {
+		if err := c.compileLiteral(value); err != nil {
+			if len(value) > maxSecret { // it may be one, and it is not an origin
+				err = fmt.Errorf("has %d bytes that are not a valid origin", len(value))
+			}
 			return nil, fmt.Errorf("%s: does not resolve to an origin: %w", origins.Quote(s), err)
 		}
-		return nil, nil
 	}
-	c.other(s)
-	return newTemplate("allow_origins", s, parts, c.config.Placeholder)
+	return nil, nil
+}
+
+// maxSecret is the length of the longest value of a placeholder that an error
+// shows, in bytes.
+const maxSecret = 64
+
+// SplitOrigins returns the elements of a list of origins, which are separated by
+// spaces, line breaks and commas.
+func SplitOrigins(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 func (c *compiler) compileLiteral(s string) error {
@@ -104,6 +135,9 @@ func (c *compiler) compileLiteral(s string) error {
 	c.other(s)
 	pattern, err := origins.ParsePattern(s)
 	if err != nil {
+		if list := SplitOrigins(s); strings.Contains(s, ",") && len(list) > 1 {
+			return fmt.Errorf(`%s: is a list in one entry; write ["%s"]`, origins.Quote(s), strings.Join(list, `", "`))
+		}
 		return err
 	}
 	c.patterns.entries = append(c.patterns.entries, patternEntry{pattern: pattern})
@@ -133,7 +167,7 @@ func (c *compiler) judge(claim *Claim) {
 	}
 	switch {
 	case v.Dead:
-		c.warn("%s: no origin that a browser sends matches", name)
+		c.warn(claim.Option, claim.Entry, "%s: no origin that a browser sends matches", name)
 		return
 	case v.Insecure != "" && c.credentials:
 		c.needed[WaiverInsecure] = true
@@ -142,14 +176,14 @@ func (c *compiler) judge(claim *Claim) {
 			if v.Insecure != claim.Entry {
 				admits = " admits " + origins.Quote(v.Insecure) + ", which"
 			}
-			c.problem("%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; write https://"+acceptRisk+WaiverInsecure, name, admits)
+			c.problem(claim.Option, claim.Entry, "%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; write https://"+acceptRisk+WaiverInsecure, name, admits)
 		}
 	}
 	switch {
 	case v.Open:
 		c.judgeOpen(claim, name)
 	case c.credentials && len(v.Domains) > 1:
-		c.findings.Notes.add(fmt.Sprintf("%s: admits origins of %s", name, strings.Join(v.Domains, ", ")))
+		c.findings.Notes.add(Message{claim.Option, claim.Entry, fmt.Sprintf("%s: admits origins of %s", name, strings.Join(v.Domains, ", "))})
 	}
 }
 
@@ -169,12 +203,12 @@ func (c *compiler) judgeOpen(claim *Claim, name string) {
 		why += ", such as " + origins.Quote(claim.Verdict.Witness)
 	}
 	if !c.credentials {
-		c.warn("%s: %s", name, why)
+		c.warn(claim.Option, claim.Entry, "%s: %s", name, why)
 		return
 	}
 	c.needed[WaiverOpen] = true
 	if !c.waived(WaiverOpen) {
-		c.problem("%s: %s, and with allow_credentials strangers could read your users' data; %s"+acceptRisk+WaiverOpen, name, why, claim.Advice)
+		c.problem(claim.Option, claim.Entry, "%s: %s, and with allow_credentials strangers could read your users' data; %s"+acceptRisk+WaiverOpen, name, why, claim.Advice)
 	}
 }
 
@@ -196,7 +230,7 @@ func advice(claim *Claim) string {
 // nothing at all.
 func (c *compiler) judgeSpecial() {
 	if len(c.config.Origins)+len(c.config.Regexps)+len(c.config.Sources) == 0 {
-		c.problem("no origins: an empty policy allows nobody; write allow_origins and the origins whose pages may read responses, such as https://app.example.com, or * for every origin")
+		c.problem("", "", "no origins: an empty policy allows nobody; write allow_origins and the origins whose pages may read responses, such as https://app.example.com, or * for every origin")
 	}
 	if c.any {
 		c.judgeAny()
@@ -208,9 +242,9 @@ func (c *compiler) judgeSpecial() {
 		}
 		switch {
 		case c.credentials:
-			c.problem(`allow_origins "null" with allow_credentials: every sandboxed frame, of any site, has the origin null, and could read your users' data; remove "null" or allow_credentials, since no waiver allows both`)
+			c.problem("allow_origins", origins.Null, `allow_origins "null" with allow_credentials: every sandboxed frame, of any site, has the origin null, and could read your users' data; remove "null" or allow_credentials, since no waiver allows both`)
 		case !c.waived(WaiverNull):
-			c.problem(`allow_origins "null": every sandboxed frame and every local file, whoever wrote it, has the origin null; remove it, or, if anyone may read the responses, accept the risk with dangerously_allow null_origin`)
+			c.problem("allow_origins", origins.Null, `allow_origins "null": every sandboxed frame and every local file, whoever wrote it, has the origin null; remove it, or, if anyone may read the responses, accept the risk with dangerously_allow null_origin`)
 		}
 	}
 }
@@ -220,12 +254,12 @@ func (c *compiler) judgeAny() {
 		c.findings.Open = &Claim{Option: "allow_origins", Entry: "*", Verdict: openness.Anyone}
 	}
 	if c.others != "" {
-		c.problem(`allow_origins "*" beside %s: * allows every origin already; write * alone, or only the other origins`, origins.Quote(c.others))
+		c.problem("allow_origins", "*", `allow_origins "*" beside %s: * allows every origin already; write * alone, or only the other origins`, origins.Quote(c.others))
 	}
 	if c.credentials {
-		c.problem(`allow_origins "*" with allow_credentials: browsers refuse that with "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'"; either drop allow_credentials, or list the origins that may send credentials, such as https://app.example.com or https://*.example.com`)
+		c.problem("allow_origins", "*", `allow_origins "*" with allow_credentials: browsers refuse that with "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'"; either drop allow_credentials, or list the origins that may send credentials, such as https://app.example.com or https://*.example.com`)
 	}
 	if c.config.RejectDisallowed {
-		c.problem(`reject_disallowed with allow_origins "*": * disallows no origin; drop reject_disallowed, or list the origins`)
+		c.problem("reject_disallowed", "", `reject_disallowed with allow_origins "*": * disallows no origin; drop reject_disallowed, or list the origins`)
 	}
 }

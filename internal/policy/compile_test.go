@@ -88,7 +88,14 @@ func TestFindings(t *testing.T) {
 				messages *Messages
 				want     []string
 			}{{"problems", &findings.Problems, tc.problems}, {"warnings", &findings.Warnings, tc.warnings}, {"notes", &findings.Notes, tc.notes}} {
-				if got := kind.messages.Lines(); !slices.EqualFunc(got, kind.want, strings.Contains) {
+				var got []string
+				for message := range kind.messages.All() {
+					got = append(got, message.Text)
+					if prefix := strings.TrimSpace(message.Option); !strings.HasPrefix(message.Text, prefix) {
+						t.Errorf("%q does not begin with %q", message.Text, prefix)
+					}
+				}
+				if !slices.EqualFunc(got, kind.want, strings.Contains) {
 					t.Errorf("%s:\n%s\nwant\n%s", kind.name, strings.Join(got, "\n"), strings.Join(kind.want, "\n"))
 				}
 			}
@@ -122,6 +129,7 @@ func TestTemplates(t *testing.T) {
 	}{
 		{"https://{env.HOST}", "", nil, []string{"https://env.example"}, []string{"https://a.example"}},
 		{"{file.origin}", "", nil, []string{"https://file.example"}, []string{"https://a.example"}},
+		{"{env.LIST}", "", nil, []string{"https://a.example", "https://x.b.example", "http://localhost:5173"}, []string{"https://c.example"}},
 		{"https://{http.request.host}", "a.example", nil, []string{"https://a.example"}, []string{"https://b.example", "http://a.example", "https://a.example:8443"}},
 		{"https://app.{http.request.host}", "a.example", nil, []string{"https://app.a.example"}, []string{"https://a.example", "https://app.b.example"}},
 		{"https://app.{http.request.host}", "", nil, nil, []string{"https://app."}},
@@ -166,6 +174,17 @@ func TestRefusedTemplates(t *testing.T) {
 		"{env.NOT_SET}":                "{env.NOT_SET} is empty or not set",
 		"{env.BRACES}":                 "contains a brace",
 		"{env.HOST}":                   "does not resolve to an origin",
+		"{$ORIGIN}":                    "write {env.ORIGIN}",
+		"{$ORIGIN:https://a.example}":  "write {env.ORIGIN}",
+		"https://{evn.HOST}":           "write {env.HOST}",
+		"{ENV.HOST}":                   "write {env.HOST}",
+		"{environ.HOST}":               "write {env.HOST}",
+		"{flie./run/origin}":           "write {file./run/origin}",
+		"{env.SEPARATORS}":             "has no origins in its value",
+		"{env.SECRET}":                 "does not resolve to an origin: has 80 bytes that are not a valid origin",
+		"{env.BAD_LIST}":               `"b.example"`,
+		"https://a.example,b.example":  `write ["https://a.example", "b.example"]`,
+		"https://{env.LIST}":           "does not resolve to an origin",
 	} {
 		_, findings := Compile(complete(Config{Origins: []string{entry}}))
 		if err := findings.Err(); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "allow_origins ") {

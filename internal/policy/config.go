@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -37,13 +38,21 @@ type Config struct {
 // safe for concurrent use.
 type Environment struct {
 	// Global returns the value of a placeholder that is replaced when the config
-	// loads, such as env.NAME. It returns "" where there is none.
+	// loads, such as env.NAME. It returns "" where there is none. If Global is nil,
+	// entries with such a placeholder are not judged.
 	Global func(name string) string
 	// Placeholder returns the value of a placeholder for a request, such as
 	// http.request.host. It returns "" where there is none.
 	Placeholder func(r *http.Request, name string) string
 	// TrustedProxy reports whether the peer of a request is a trusted proxy.
 	TrustedProxy func(r *http.Request) bool
+}
+
+// A Message is something that an operator has to know about an option.
+type Message struct {
+	Option string // such as "allow_origins", or "" where it is about all of them
+	Entry  string // the value of the option, as it is configured, or "" where it has none
+	Text   string // the whole message
 }
 
 // Findings are what an operator has to know about a configuration.
@@ -60,7 +69,7 @@ func (f *Findings) Err() error {
 	if f.Problems.Len() == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(f.Problems.Lines(), "\n"))
+	return errors.New(f.Problems.String())
 }
 
 // maxMessages is how many messages of a kind are kept: a policy may have very many
@@ -69,31 +78,47 @@ const maxMessages = 20
 
 // Messages are different messages, of which a bounded number is kept.
 type Messages struct {
-	kept []string
-	seen map[string]bool
+	kept []Message
+	seen map[string]bool // by text
 }
 
 // Len returns how many different messages there are.
 func (m *Messages) Len() int { return len(m.seen) }
 
-// Lines returns the messages, and the number of those that are left out.
-func (m *Messages) Lines() []string {
-	if more := m.Len() - len(m.kept); more > 0 {
-		return append(m.kept[:len(m.kept):len(m.kept)], fmt.Sprintf("and %d more like these", more))
+// All yields the messages that are kept, and then one with the number of the
+// others, if there are any.
+func (m *Messages) All() iter.Seq[Message] {
+	return func(yield func(Message) bool) {
+		for _, message := range m.kept {
+			if !yield(message) {
+				return
+			}
+		}
+		if more := m.Len() - len(m.kept); more > 0 {
+			yield(Message{Text: fmt.Sprintf("and %d more like these", more)})
+		}
 	}
-	return m.kept
+}
+
+// String returns the messages, one a line.
+func (m *Messages) String() string {
+	var lines []string
+	for message := range m.All() {
+		lines = append(lines, message.Text)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // add adds a message, unless there is an equal one: an entry that is written
 // twice counts once.
-func (m *Messages) add(message string) {
-	if m.seen[message] {
+func (m *Messages) add(message Message) {
+	if m.seen[message.Text] {
 		return
 	}
 	if m.seen == nil {
 		m.seen = make(map[string]bool)
 	}
-	m.seen[message] = true
+	m.seen[message.Text] = true
 	if len(m.kept) < maxMessages {
 		m.kept = append(m.kept, message)
 	}

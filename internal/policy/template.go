@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
@@ -50,7 +51,11 @@ func splitPlaceholders(s string) ([]part, error) {
 		if end == 1 {
 			return nil, fmt.Errorf("%s: a placeholder has no name"+example, origins.Quote(s))
 		}
-		parts = append(parts, part{text: rest[1:end], placeholder: true})
+		name := rest[1:end]
+		if correction := misspelled(name); correction != "" {
+			return nil, fmt.Errorf("%s: {%s} is not a placeholder; write {%s}", origins.Quote(s), name, correction)
+		}
+		parts = append(parts, part{text: name, placeholder: true})
 		rest = rest[end+1:]
 	}
 	return parts, nil
@@ -63,7 +68,7 @@ func splitPlaceholders(s string) ([]part, error) {
 func replaceGlobals(s string, parts []part, global func(name string) string) ([]part, error) {
 	var replaced []part
 	for _, p := range parts {
-		if p.placeholder && IsGlobalPlaceholder(p.text) {
+		if p.isGlobal() {
 			value := global(p.text)
 			switch {
 			case value == "":
@@ -81,6 +86,32 @@ func replaceGlobals(s string, parts []part, global func(name string) string) ([]
 		replaced = append(replaced, p)
 	}
 	return replaced, nil
+}
+
+// isGlobal reports whether the part is a placeholder whose value is known when the
+// config loads.
+func (p part) isGlobal() bool { return p.placeholder && IsGlobalPlaceholder(p.text) }
+
+// misspelled returns the placeholder that was probably meant by name, or "". A
+// misspelled one would be taken for an output of map, and never have a value.
+func misspelled(name string) string {
+	if variable, ok := strings.CutPrefix(name, "$"); ok { // which only Caddyfiles replace
+		variable, _, _ = strings.Cut(variable, ":")
+		return "env." + variable
+	}
+	prefix, rest, ok := strings.Cut(name, ".")
+	if !ok || IsGlobalPlaceholder(name) {
+		return ""
+	}
+	letters := []rune(strings.ToLower(prefix))
+	slices.Sort(letters)
+	switch sorted := string(letters); {
+	case sorted == "env", sorted == "envs", strings.HasPrefix("environment", strings.ToLower(prefix)) && len(prefix) > 1:
+		return "env." + rest
+	case sorted == "efil", sorted == "efils":
+		return "file." + rest
+	}
+	return ""
 }
 
 // IsGlobalPlaceholder reports whether the value of a placeholder is known when the
