@@ -300,7 +300,7 @@ func TestAskHostile(t *testing.T) {
 	})
 	s := provisionAsk(t, j.URL, "cache_size 100\n ttl 1h")
 	p, findings := policy.Compile(&policy.Config{
-		Sources: []policy.Source{foreignSource{s}}, Credentials: true, PreflightStatus: http.StatusNoContent, Environment: environment(),
+		Sources: []policy.Source{foreignSource{s}}, Credentials: true, Environment: environment(),
 	})
 	if err := findings.Err(); err != nil {
 		t.Fatal(err)

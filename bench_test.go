@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // BenchmarkServeHTTP times what the module adds to a request: no origin,
@@ -59,11 +61,11 @@ func BenchmarkRequestHeaders(b *testing.B) {
 // BenchmarkOrigins times lists of 10 to 1,000,000 origins.
 func BenchmarkOrigins(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000, 1_000_000} {
-		h := &Handler{PreflightStatus: http.StatusNoContent, logger: zap.NewNop()}
+		h := &Handler{logger: zap.NewNop()}
 		for i := range n {
 			h.AllowOrigins = append(h.AllowOrigins, fmt.Sprintf("https://tenant-%07d.example.com", i))
 		}
-		h.compile(nil)
+		h.policy, _ = policy.Compile(h.config(nil))
 		for name, origin := range map[string]string{"hit": h.AllowOrigins[n/2], "miss": "https://tenant-x.example.com"} {
 			r := &http.Request{Method: "GET", Header: fields("Origin: "+origin, "Sec-Fetch-Site: cross-site")}
 			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) { benchmark(b, h, r) })

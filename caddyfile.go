@@ -3,6 +3,7 @@ package caddycors
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 func init() {
@@ -78,14 +81,30 @@ var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|he
 // up. So may dynamic, whose sources are tried in order.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
-	h.AllowOrigins = d.RemainingArgs()
-	if err := unmarshalBlock(d, "cors", h.subdirectives(d), nearestSubdirective); err != nil {
+	at := make(places)
+	at.note(d, "", "")
+	unmarshalOrigins(d, at, &h.AllowOrigins)
+	if err := unmarshalBlock(d, "cors", at, h.subdirectives(d, at), nearestSubdirective); err != nil {
 		return err
 	}
 	if len(h.AllowOrigins)+len(h.AllowOriginsRegexp)+len(h.DynamicOriginsRaw) == 0 {
 		return d.Err("no origins: write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
 	}
-	return nil
+	_, findings := policy.Compile(h.literals())
+	return at.err(&findings.Problems)
+}
+
+// literals returns the configuration as far as it can be judged before the config
+// loads.
+func (h *Handler) literals() *policy.Config {
+	config := h.config(pendingSources(h.DynamicOriginsRaw))
+	config.Global = nil
+	return config
+}
+
+// pendingSources stands for sources that are not loaded yet.
+func pendingSources(raw []json.RawMessage) []policy.Source {
+	return slices.Repeat([]policy.Source{policy.Pending}, len(raw))
 }
 
 // loneWildcard ends the errors of those who wrote "cors *".
@@ -93,19 +112,20 @@ const loneWildcard = "; a lone * is the matcher: write `cors * *` or `allow_orig
 
 // subdirectives returns the table of subdirectives, in the order in which they are
 // documented.
-func (h *Handler) subdirectives(d *caddyfile.Dispenser) []subdirective {
+func (h *Handler) subdirectives(d *caddyfile.Dispenser, at places) []subdirective {
 	return []subdirective{
 		{"allow_origins", repeatable, func() error {
-			if err := unmarshalList(d, &h.AllowOrigins); err != nil {
+			before := len(h.AllowOrigins)
+			if unmarshalOrigins(d, at, &h.AllowOrigins); len(h.AllowOrigins) == before {
 				return d.Err("no origins: allow_origins has no values" + loneWildcard)
 			}
 			return nil
 		}},
-		{"allow_origins_regexp", repeatable, func() error { return unmarshalList(d, &h.AllowOriginsRegexp) }},
+		{"allow_origins_regexp", repeatable, func() error { return unmarshalList(d, at, &h.AllowOriginsRegexp) }},
 		{"dynamic", repeatable, func() error { return unmarshalSource(d, &h.DynamicOriginsRaw) }},
-		{"allow_methods", repeatable, func() error { return unmarshalList(d, &h.AllowMethods) }},
-		{"allow_headers", repeatable, func() error { return unmarshalList(d, &h.AllowHeaders) }},
-		{"expose_headers", repeatable, func() error { return unmarshalList(d, &h.ExposeHeaders) }},
+		{"allow_methods", repeatable, func() error { return unmarshalList(d, at, &h.AllowMethods) }},
+		{"allow_headers", repeatable, func() error { return unmarshalList(d, at, &h.AllowHeaders) }},
+		{"expose_headers", repeatable, func() error { return unmarshalList(d, at, &h.ExposeHeaders) }},
 		{"allow_credentials", once, func() error { return unmarshalFlag(d, &h.AllowCredentials) }},
 		{"allow_timing", once, func() error { return unmarshalFlag(d, &h.AllowTiming) }},
 		{"max_age", once, func() error { return h.unmarshalMaxAge(d) }},
@@ -113,7 +133,7 @@ func (h *Handler) subdirectives(d *caddyfile.Dispenser) []subdirective {
 		{"preflight_passthrough", once, func() error { return unmarshalFlag(d, &h.PreflightPassthrough) }},
 		{"reject_disallowed", once, func() error { return unmarshalFlag(d, &h.RejectDisallowed) }},
 		{"report_only", once, func() error { return unmarshalFlag(d, &h.ReportOnly) }},
-		{"dangerously_allow", once, func() error { return unmarshalList(d, &h.DangerouslyAllow) }},
+		{"dangerously_allow", once, func() error { return unmarshalList(d, at, &h.DangerouslyAllow) }},
 	}
 }
 
@@ -188,7 +208,7 @@ func nearestSubdirective(name string) string {
 	if s := nearestSource(name); s != "" {
 		return s
 	}
-	for _, s := range new(Handler).subdirectives(nil) { // one that lacks its end, or has more
+	for _, s := range new(Handler).subdirectives(nil, nil) { // one that lacks its end, or has more
 		if strings.HasPrefix(s.name, name) || strings.HasPrefix(name, s.name) {
 			return s.name
 		}

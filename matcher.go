@@ -72,11 +72,19 @@ func (MatchOrigin) CaddyModule() caddy.ModuleInfo {
 //
 // All of them add up.
 func (m *MatchOrigin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	at := make(places)
 	for d.Next() { // one or several matchers of a set
-		m.AllowOrigins = append(m.AllowOrigins, d.RemainingArgs()...)
-		err := unmarshalBlock(d, "origin", []subdirective{
-			{"allow_origins", repeatable, func() error { return unmarshalList(d, &m.AllowOrigins) }},
-			{"allow_origins_regexp", repeatable, func() error { return unmarshalList(d, &m.AllowOriginsRegexp) }},
+		at.note(d, "", "")
+		unmarshalOrigins(d, at, &m.AllowOrigins)
+		err := unmarshalBlock(d, "origin", at, []subdirective{
+			{"allow_origins", repeatable, func() error {
+				before := len(m.AllowOrigins)
+				if unmarshalOrigins(d, at, &m.AllowOrigins); len(m.AllowOrigins) == before {
+					return d.Err("allow_origins: has no values; write at least one")
+				}
+				return nil
+			}},
+			{"allow_origins_regexp", repeatable, func() error { return unmarshalList(d, at, &m.AllowOriginsRegexp) }},
 			{"dynamic", repeatable, func() error { return unmarshalSource(d, &m.DynamicOriginsRaw) }},
 			{"same_origin", once, func() error { return unmarshalFlag(d, &m.SameOrigin) }},
 		}, nearestSource)
@@ -84,10 +92,16 @@ func (m *MatchOrigin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	if len(m.AllowOrigins)+len(m.AllowOriginsRegexp)+len(m.DynamicOriginsRaw) == 0 && !m.SameOrigin {
+	switch listed := len(m.AllowOrigins)+len(m.AllowOriginsRegexp)+len(m.DynamicOriginsRaw) > 0; {
+	case !listed && !m.SameOrigin:
 		return d.Err("no origins: write the origins that match, such as https://app.example.com, or same_origin")
+	case !listed:
+		return nil
 	}
-	return nil
+	config := m.config(pendingSources(m.DynamicOriginsRaw))
+	config.Global = nil // it is not known before the config loads
+	_, findings := policy.Compile(config)
+	return at.err(&findings.Problems)
 }
 
 // nearestSource returns the way to write a source of the given name, or "".
@@ -109,17 +123,21 @@ func (m *MatchOrigin) Provision(ctx caddy.Context) error {
 		return nil
 	}
 	var findings *policy.Findings
-	m.policy, findings = policy.Compile(&policy.Config{
-		Origins:         m.AllowOrigins,
-		Regexps:         m.AllowOriginsRegexp,
-		Sources:         sources,
-		PreflightStatus: http.StatusNoContent,
-		Accepted:        []string{policy.WaiverNull},
-		Environment:     environment(),
-	})
+	m.policy, findings = policy.Compile(m.config(sources))
 	m.open = findings.Open
 	logFindings(m.logger, findings)
 	return findings.Err()
+}
+
+// config returns the configuration of a policy with the origins that match.
+func (m *MatchOrigin) config(sources []policy.Source) *policy.Config {
+	return &policy.Config{
+		Origins:     m.AllowOrigins,
+		Regexps:     m.AllowOriginsRegexp,
+		Sources:     sources,
+		Accepted:    []string{policy.WaiverNull},
+		Environment: environment(),
+	}
 }
 
 // MatchWithError reports whether r matches. A request that a source cannot decide

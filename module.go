@@ -150,9 +150,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.ReportOnly {
 		h.reports = sampled(h.logger) // which takes some memory
 	}
-	if h.PreflightStatus == 0 {
-		h.PreflightStatus = http.StatusNoContent
-	}
 	sources, err := loadSources(ctx, h, "DynamicOriginsRaw", h.DynamicOriginsRaw)
 	if err != nil {
 		return err
@@ -160,14 +157,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.counters, err = newCounters(ctx, h.ReportOnly); err != nil {
 		return err
 	}
-	h.compile(sources)
+	h.policy, h.findings = policy.Compile(h.config(sources))
 	logFindings(h.logger, h.findings)
 	return nil
 }
 
-// compile compiles the policy.
-func (h *Handler) compile(sources []policy.Source) {
-	h.policy, h.findings = policy.Compile(&policy.Config{
+// config returns the configuration of the policy.
+func (h *Handler) config(sources []policy.Source) *policy.Config {
+	return &policy.Config{
 		Origins:              h.AllowOrigins,
 		Regexps:              h.AllowOriginsRegexp,
 		Sources:              sources,
@@ -182,7 +179,7 @@ func (h *Handler) compile(sources []policy.Source) {
 		RejectDisallowed:     h.RejectDisallowed,
 		Waivers:              h.DangerouslyAllow,
 		Environment:          environment(),
-	})
+	}
 }
 
 // Validate returns all problems of the policy at once.

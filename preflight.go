@@ -11,15 +11,7 @@ import (
 // answerPreflight answers a preflight.
 func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d *policy.Decision) {
 	h.policy.Answer(r, d).Apply(w.Header(), d.Origin, nil)
-	w.WriteHeader(h.preflightStatus(d))
-}
-
-// preflightStatus returns the status of the answer to a preflight.
-func (h *Handler) preflightStatus(d *policy.Decision) int {
-	if d.Result == policy.Allowed {
-		return h.PreflightStatus
-	}
-	return http.StatusForbidden
+	w.WriteHeader(h.policy.PreflightStatus(d))
 }
 
 // passPreflight has the next handler answer a preflight, and sets the CORS headers

@@ -121,7 +121,7 @@ func (h *Handler) compare(r *http.Request, d *policy.Decision, theirs browser.Re
 func (h *Handler) enforced(r *http.Request, d *policy.Decision, theirs browser.Response) browser.Response {
 	status := theirs.Status
 	if d.Kind == policy.Preflight && !h.PreflightPassthrough {
-		status = h.preflightStatus(d)
+		status = h.policy.PreflightStatus(d)
 	}
 	header := theirs.Header.Clone()
 	if header == nil {

@@ -46,7 +46,7 @@ func TestListEqualsAllowOrigins(t *testing.T) {
 		for range 1 + rnd.IntN(8) {
 			list = append(list, pick("https", "http", "app")+"://"+pick("", "", "*.")+host()+pick("", "", ":*", ":8443"))
 		}
-		static := policy.Config{Origins: list, Credentials: i%2 == 0, PreflightStatus: http.StatusNoContent, Environment: environment()}
+		static := policy.Config{Origins: list, Credentials: i%2 == 0, Environment: environment()}
 		for _, waiver := range []string{policy.WaiverInsecure, policy.WaiverOpen} {
 			if rnd.IntN(2) == 0 {
 				static.Accepted = append(static.Accepted, waiver)
@@ -329,7 +329,7 @@ func TestSourcesInOrder(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			asked := 0
-			config := policy.Config{Origins: []string{"https://a.example"}, Credentials: true, PreflightStatus: http.StatusNoContent, Environment: environment()}
+			config := policy.Config{Origins: []string{"https://a.example"}, Credentials: true, Environment: environment()}
 			for _, answer := range tc.answers {
 				config.Sources = append(config.Sources, foreignSource{sourceFunc(func(_ *http.Request, origin string) (bool, error) {
 					asked++

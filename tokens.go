@@ -1,10 +1,13 @@
 package caddycors
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
 // subdirective is a word that may begin a line of a block.
@@ -24,7 +27,7 @@ const (
 
 // unmarshalBlock parses the block of a directive, if there is one. nearest returns
 // the word that was probably meant by an unknown one, or "".
-func unmarshalBlock(d *caddyfile.Dispenser, directive string, table []subdirective, nearest func(string) string) error {
+func unmarshalBlock(d *caddyfile.Dispenser, directive string, at places, table []subdirective, nearest func(string) string) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()
@@ -34,6 +37,7 @@ func unmarshalBlock(d *caddyfile.Dispenser, directive string, table []subdirecti
 			return d.Errf("%s: is specified more than once; write it once", name)
 		case i >= 0:
 			seen[name] = true
+			at.note(d, name, "")
 			if err := table[i].unmarshal(); err != nil {
 				return err
 			}
@@ -54,13 +58,62 @@ func unmarshalBlock(d *caddyfile.Dispenser, directive string, table []subdirecti
 }
 
 // unmarshalList parses the values of a subdirective that takes at least one.
-func unmarshalList(d *caddyfile.Dispenser, values *[]string) error {
-	name, args := d.Val(), d.RemainingArgs()
-	if len(args) == 0 {
+func unmarshalList(d *caddyfile.Dispenser, at places, values *[]string) error {
+	name := d.Val()
+	if !d.NextArg() {
 		return d.Errf("%s: has no values; write at least one", name)
 	}
-	*values = append(*values, args...)
+	for ok := true; ok; ok = d.NextArg() {
+		at.note(d, name, d.Val())
+		*values = append(*values, d.Val())
+	}
 	return nil
+}
+
+// unmarshalOrigins parses the remaining arguments, which are origins. An argument
+// may hold several, separated by commas, since a variable often does.
+func unmarshalOrigins(d *caddyfile.Dispenser, at places, list *[]string) {
+	for d.NextArg() {
+		elements := []string{d.Val()}
+		if strings.ContainsRune(d.Val(), ',') {
+			elements = policy.SplitOrigins(d.Val())
+		}
+		for _, origin := range elements {
+			at.note(d, "allow_origins", origin)
+			*list = append(*list, origin)
+		}
+	}
+}
+
+// place is where something is in a Caddyfile: an entry of an option, the option
+// itself, or, if both are "", the directive.
+type place struct{ option, entry string }
+
+// places has the suffix of error messages about each place: the file, the line and
+// the chain of imports.
+type places map[place]string
+
+// note notes that the current token is an entry of an option.
+func (p places) note(d *caddyfile.Dispenser, option, entry string) {
+	if _, ok := p[place{option, entry}]; !ok {
+		p[place{option, entry}] = d.WrapErr(errors.New("")).Error()
+	}
+}
+
+// err returns the problems as one error, one a line, each with its place.
+func (p places) err(problems *policy.Messages) error {
+	var lines []string
+	for problem := range problems.All() {
+		suffix, ok := p[place{problem.Option, problem.Entry}]
+		if !ok {
+			suffix = p[place{}]
+		}
+		lines = append(lines, problem.Text+suffix)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // unmarshalFlag parses a subdirective that does not take a value.

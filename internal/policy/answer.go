@@ -145,7 +145,7 @@ func (c *compiler) compileAnswers() {
 	if !c.config.PreflightPassthrough {
 		length := field{"Content-Length", "0"}
 		denied = append(denied, length)
-		if c.config.PreflightStatus != http.StatusNoContent {
+		if c.preflightStatus != http.StatusNoContent {
 			preflight = append(preflight, length)
 		}
 	}

@@ -57,7 +57,7 @@ func Compile(config *Config) (*Policy, *Findings) {
 	c.compileRequestHeaders()
 	c.compileExposeHeaders()
 	c.compileMaxAge()
-	c.judgePreflightStatus()
+	c.compilePreflightStatus()
 	c.judgeWaivers()
 	c.compileAnswers()
 	c.patterns.build()
@@ -165,18 +165,22 @@ func (c *compiler) compileMaxAge() {
 	c.maxAge = strconv.FormatInt(int64(age/time.Second), 10)
 }
 
-// judgePreflightStatus checks preflight_status. Browsers accept any ok status
+// compilePreflightStatus reads preflight_status. Browsers accept any ok status
 // (https://fetch.spec.whatwg.org/#ok-status), but 205 and 206 promise something
 // about a body.
-func (c *compiler) judgePreflightStatus() {
-	switch s := c.config.PreflightStatus; {
+func (c *compiler) compilePreflightStatus() {
+	c.preflightStatus = http.StatusNoContent
+	if c.config.PreflightStatus != 0 {
+		c.preflightStatus = c.config.PreflightStatus
+	}
+	switch s := c.preflightStatus; {
 	case s < 200 || s > 299:
 		c.problem("preflight_status", "", "preflight_status %d: browsers accept a preflight only with a status from 200 to 299; write 204, or 200 for old clients", s)
 	case s == http.StatusResetContent, s == http.StatusPartialContent:
 		c.problem("preflight_status", "", "preflight_status %d: this status describes a body, which a preflight does not have; write 204 or 200", s)
 	}
-	if c.config.PreflightPassthrough && c.config.PreflightStatus != http.StatusNoContent {
-		c.warn("preflight_status", "", "preflight_status %d: has no effect, since with preflight_passthrough the next handler chooses the status; remove it", c.config.PreflightStatus)
+	if c.config.PreflightPassthrough && c.preflightStatus != http.StatusNoContent {
+		c.warn("preflight_status", "", "preflight_status %d: has no effect, since with preflight_passthrough the next handler chooses the status; remove it", c.preflightStatus)
 	}
 }
 

@@ -12,17 +12,16 @@ import (
 // Config is the configuration of a policy, as plain values. Its fields are the
 // options of the handler; nil and zero values are options that are not set.
 type Config struct {
-	Origins        []string // allow_origins
-	Regexps        []string // allow_origins_regexp
-	Sources        []Source // dynamic_origins
-	Methods        []string // allow_methods
-	RequestHeaders []string // allow_headers
-	ExposeHeaders  []string // expose_headers
-	Credentials    bool     // allow_credentials
-	Timing         bool     // allow_timing
-	MaxAge         *time.Duration
-	// PreflightStatus is the status of the answer to an allowed preflight.
-	PreflightStatus      int
+	Origins              []string // allow_origins
+	Regexps              []string // allow_origins_regexp
+	Sources              []Source // dynamic_origins
+	Methods              []string // allow_methods
+	RequestHeaders       []string // allow_headers
+	ExposeHeaders        []string // expose_headers
+	Credentials          bool     // allow_credentials
+	Timing               bool     // allow_timing
+	MaxAge               *time.Duration
+	PreflightStatus      int // preflight_status, or 0 for 204
 	PreflightPassthrough bool
 	RejectDisallowed     bool
 	Waivers              []string // dangerously_allow

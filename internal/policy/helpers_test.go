@@ -24,9 +24,6 @@ func preflight(origin, method string, lines ...string) http.Header {
 
 // complete sets what every configuration has, and an environment of constants.
 func complete(c Config) *Config {
-	if c.PreflightStatus == 0 {
-		c.PreflightStatus = http.StatusNoContent
-	}
 	c.Environment = Environment{
 		Global: func(name string) string {
 			return map[string]string{

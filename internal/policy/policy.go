@@ -44,6 +44,8 @@ type Policy struct {
 
 	trustedProxy func(*http.Request) bool
 
+	preflightStatus int // of the answer to a preflight from an allowed origin
+
 	// The answers to preflights, and to all other requests.
 	preflightAllowed, preflightDenied *Answer
 	actual, options                   answers
@@ -55,6 +57,15 @@ type answers [numResults]*Answer
 
 // Any reports whether the policy allows every origin.
 func (p *Policy) Any() bool { return p.any }
+
+// PreflightStatus returns the status of the answer to a preflight, about which d
+// was decided.
+func (p *Policy) PreflightStatus(d *Decision) int {
+	if d.Result == Allowed {
+		return p.preflightStatus
+	}
+	return http.StatusForbidden
+}
 
 // Answer returns the answer to r, about which d was decided.
 func (p *Policy) Answer(r *http.Request, d *Decision) *Answer {

@@ -22,6 +22,18 @@ type Source interface {
 	Claims() iter.Seq[Claim]
 }
 
+// Pending stands for a source of a configuration that is judged before it is
+// loaded. It admits nothing.
+var Pending Source = pending{}
+
+type pending struct{}
+
+func (pending) Allows(*http.Request, origins.Origin) (Admission, error) { return Refused, nil }
+
+func (pending) Claims() iter.Seq[Claim] {
+	return func(yield func(Claim) bool) { yield(Claim{Option: "dynamic_origins", Runtime: true}) }
+}
+
 // Admission is what a source says about one origin.
 type Admission uint8
 
