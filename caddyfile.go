@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
@@ -81,7 +82,7 @@ var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|he
 // up. So may dynamic, whose sources are tried in order.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
-	at := make(places)
+	at := new(places)
 	at.note(d, "", "")
 	unmarshalOrigins(d, at, &h.AllowOrigins)
 	if err := unmarshalBlock(d, "cors", at, h.subdirectives(d, at), nearestSubdirective); err != nil {
@@ -112,7 +113,7 @@ const loneWildcard = "; a lone * is the matcher: write `cors * *` or `allow_orig
 
 // subdirectives returns the table of subdirectives, in the order in which they are
 // documented.
-func (h *Handler) subdirectives(d *caddyfile.Dispenser, at places) []subdirective {
+func (h *Handler) subdirectives(d *caddyfile.Dispenser, at *places) []subdirective {
 	return []subdirective{
 		{"allow_origins", repeatable, func() error {
 			before := len(h.AllowOrigins)
@@ -128,8 +129,8 @@ func (h *Handler) subdirectives(d *caddyfile.Dispenser, at places) []subdirectiv
 		{"expose_headers", repeatable, func() error { return unmarshalList(d, at, &h.ExposeHeaders) }},
 		{"allow_credentials", once, func() error { return unmarshalFlag(d, &h.AllowCredentials) }},
 		{"allow_timing", once, func() error { return unmarshalFlag(d, &h.AllowTiming) }},
-		{"max_age", once, func() error { return h.unmarshalMaxAge(d) }},
-		{"preflight_status", once, func() error { return h.unmarshalPreflightStatus(d) }},
+		{"max_age", once, func() error { return h.unmarshalMaxAge(d, at) }},
+		{"preflight_status", once, func() error { return h.unmarshalPreflightStatus(d, at) }},
 		{"preflight_passthrough", once, func() error { return unmarshalFlag(d, &h.PreflightPassthrough) }},
 		{"reject_disallowed", once, func() error { return unmarshalFlag(d, &h.RejectDisallowed) }},
 		{"report_only", once, func() error { return unmarshalFlag(d, &h.ReportOnly) }},
@@ -137,30 +138,31 @@ func (h *Handler) subdirectives(d *caddyfile.Dispenser, at places) []subdirectiv
 	}
 }
 
-func (h *Handler) unmarshalMaxAge(d *caddyfile.Dispenser) error {
+func (h *Handler) unmarshalMaxAge(d *caddyfile.Dispenser, at *places) error {
 	var value string
 	if !d.AllArgs(&value) {
 		return d.Err("max_age: takes one duration; write one such as 10m or 2h")
 	}
 	duration, err := caddy.ParseDuration(value)
-	if err != nil {
-		if _, err := caddy.ParseDuration(value + "s"); err == nil && value[0] != '-' {
-			return d.Errf("max_age %q: has no unit; write %ss", value, value)
-		}
-		return d.Errf("max_age %q: not a valid duration; write one such as 10m or 2h, or 0", value)
+	if err == nil {
+		h.MaxAge = (*caddy.Duration)(&duration)
+	} else if _, err := caddy.ParseDuration(value + "s"); err == nil && value[0] != '-' {
+		at.problem(d, "max_age %s: has no unit; write %ss", origins.Quote(value), value)
+	} else {
+		at.problem(d, "max_age %s: not a valid duration; write one such as 10m or 2h, or 0", origins.Quote(value))
 	}
-	h.MaxAge = (*caddy.Duration)(&duration)
 	return nil
 }
 
-func (h *Handler) unmarshalPreflightStatus(d *caddyfile.Dispenser) error {
+func (h *Handler) unmarshalPreflightStatus(d *caddyfile.Dispenser, at *places) error {
 	var value string
 	if !d.AllArgs(&value) {
 		return d.Err("preflight_status: takes one status; write one such as 200")
 	}
 	status, err := strconv.Atoi(value)
 	if err != nil || status == 0 { // 0 is how JSON leaves it out
-		return d.Errf("preflight_status %q: not a valid status; write one such as 200", value)
+		at.problem(d, "preflight_status %s: not a valid status; write one such as 200", origins.Quote(value))
+		return nil
 	}
 	h.PreflightStatus = status
 	return nil

@@ -72,7 +72,7 @@ func (MatchOrigin) CaddyModule() caddy.ModuleInfo {
 //
 // All of them add up.
 func (m *MatchOrigin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	at := make(places)
+	at := new(places)
 	for d.Next() { // one or several matchers of a set
 		at.note(d, "", "")
 		unmarshalOrigins(d, at, &m.AllowOrigins)

@@ -39,7 +39,10 @@ func init() {
 // A policy that would give users' data to strangers does not load. The error says
 // what to write instead, and which value of `dangerously_allow` accepts the risk.
 //
-// If several of these handlers apply to a request, the outermost one decides.
+// Several of these handlers in one route are parts of one policy: the first that
+// allows the origin of a request decides, with its own methods, headers and
+// credentials. If handlers of several routes apply to a request, the outermost one
+// decides.
 type Handler struct {
 	// The origins whose pages may read responses, each spelled as browsers send it:
 	// `https://app.example.com` or `http://localhost:5173`. Wildcards stand for one
@@ -127,6 +130,7 @@ type Handler struct {
 	// Default: none.
 	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`
 
+	parts    *parts // of the same policy, or nil if this handler is all of it
 	policy   *policy.Policy
 	findings *policy.Findings
 	counters *counters
@@ -157,7 +161,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.counters, err = newCounters(ctx, h.ReportOnly); err != nil {
 		return err
 	}
-	h.policy, h.findings = policy.Compile(h.config(sources))
+	h.parts = h.join(ctx)
+	config := h.config(sources)
+	config.Shared, config.Earlier = h.parts != nil, h.parts.earlier()
+	h.policy, h.findings = policy.Compile(config)
 	logFindings(h.logger, h.findings)
 	return nil
 }
@@ -182,6 +189,14 @@ func (h *Handler) config(sources []policy.Source) *policy.Config {
 	}
 }
 
+// Cleanup forgets a route that could not be provisioned.
+func (h *Handler) Cleanup() error {
+	if h.parts != nil {
+		h.parts.leave()
+	}
+	return nil
+}
+
 // Validate returns all problems of the policy at once.
 func (h *Handler) Validate() error {
 	return h.findings.Err()
@@ -190,10 +205,13 @@ func (h *Handler) Validate() error {
 // ServeHTTP answers a preflight, or passes the request on and sets the CORS
 // headers of its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if decided(w, h.ReportOnly) {
+	if decider := decided(w, h.ReportOnly); decider != nil {
+		if h.debug && decider != h && (h.parts == nil || h.parts != decider.parts) {
+			h.logSilenced(decider)
+		}
 		return next.ServeHTTP(w, r)
 	}
-	d := h.policy.Decide(r)
+	h, d := h.decide(r)
 	// A request that comes back in an error route has been counted already.
 	counted := setVars(r, &d) && isErrorRoute(r)
 	switch {
@@ -207,7 +225,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.answerPreflight(w, r, &d)
 		return nil
 	}
-	rw := newResponseWriter(w, h.policy.Answer(r, &d), d.Origin)
+	rw := newResponseWriter(w, h, h.policy.Answer(r, &d), d.Origin)
 	defer rw.commit()
 	if h.rejects(r, &d) {
 		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.Reason))
@@ -230,6 +248,7 @@ func isErrorRoute(r *http.Request) bool {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -34,7 +34,7 @@ func (a agreement) String() string {
 // report passes a request on, and reports the decision, and how it compares with
 // the response. It changes nothing.
 func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *policy.Decision, counted bool) error {
-	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: h}
 	if d.Result == policy.None || d.Result == policy.SameOrigin {
 		h.record(r, d, counted)
 		return next.ServeHTTP(sw, r)

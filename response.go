@@ -20,14 +20,16 @@ import (
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	answer *policy.Answer // nil once applied
-	origin string         // of the decision
-	memory [policy.MaxActualValues]string
+	handler *Handler       // the one that decides
+	answer  *policy.Answer // nil once applied
+	origin  string         // of the decision
+	memory  [policy.MaxActualValues]string
 }
 
-func newResponseWriter(w http.ResponseWriter, a *policy.Answer, origin string) *responseWriter {
+func newResponseWriter(w http.ResponseWriter, h *Handler, a *policy.Answer, origin string) *responseWriter {
 	return &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		handler:               h,
 		answer:                a,
 		origin:                origin,
 	}
@@ -83,7 +85,8 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type statusWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	status int // 0 until WriteHeader has been called
+	handler *Handler // the one that reports, or nil
+	status  int      // 0 until WriteHeader has been called
 }
 
 // WriteHeader notes the final status, the first of them.
@@ -114,23 +117,23 @@ func isFinal(status int) bool {
 	return status >= http.StatusOK || status == http.StatusSwitchingProtocols
 }
 
-// decided reports whether a cors handler further out decides about the response
-// that w writes. To a handler with report_only, another one with report_only
-// counts as well.
-func decided(w http.ResponseWriter, reportOnly bool) bool {
+// decided returns the cors handler further out that decides about the response
+// that w writes, or nil. To a handler with report_only, another one with
+// report_only counts as well.
+func decided(w http.ResponseWriter, reportOnly bool) *Handler {
 	for {
 		switch t := w.(type) {
 		case *responseWriter:
-			return true
+			return t.handler
 		case *statusWriter:
-			if reportOnly {
-				return true
+			if reportOnly && t.handler != nil {
+				return t.handler
 			}
 			w = t.ResponseWriter
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = t.Unwrap()
 		default:
-			return false
+			return nil
 		}
 	}
 }

@@ -81,7 +81,7 @@ func FuzzHandover(f *testing.F) {
 		a := answers[kind%8]
 		const origin = "https://a.example"
 		out := &sent{header: make(http.Header)}
-		w := newResponseWriter(out, a, origin)
+		w := newResponseWriter(out, h, a, origin)
 		header := w.Header()
 		var before http.Header // the header as the handlers left it
 		final := func() {

@@ -27,7 +27,7 @@ const (
 
 // unmarshalBlock parses the block of a directive, if there is one. nearest returns
 // the word that was probably meant by an unknown one, or "".
-func unmarshalBlock(d *caddyfile.Dispenser, directive string, at places, table []subdirective, nearest func(string) string) error {
+func unmarshalBlock(d *caddyfile.Dispenser, directive string, at *places, table []subdirective, nearest func(string) string) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()
@@ -58,7 +58,7 @@ func unmarshalBlock(d *caddyfile.Dispenser, directive string, at places, table [
 }
 
 // unmarshalList parses the values of a subdirective that takes at least one.
-func unmarshalList(d *caddyfile.Dispenser, at places, values *[]string) error {
+func unmarshalList(d *caddyfile.Dispenser, at *places, values *[]string) error {
 	name := d.Val()
 	if !d.NextArg() {
 		return d.Errf("%s: has no values; write at least one", name)
@@ -72,7 +72,7 @@ func unmarshalList(d *caddyfile.Dispenser, at places, values *[]string) error {
 
 // unmarshalOrigins parses the remaining arguments, which are origins. An argument
 // may hold several, separated by commas, since a variable often does.
-func unmarshalOrigins(d *caddyfile.Dispenser, at places, list *[]string) {
+func unmarshalOrigins(d *caddyfile.Dispenser, at *places, list *[]string) {
 	for d.NextArg() {
 		elements := []string{d.Val()}
 		if strings.ContainsRune(d.Val(), ',') {
@@ -89,24 +89,37 @@ func unmarshalOrigins(d *caddyfile.Dispenser, at places, list *[]string) {
 // itself, or, if both are "", the directive.
 type place struct{ option, entry string }
 
-// places has the suffix of error messages about each place: the file, the line and
-// the chain of imports.
-type places map[place]string
+// places has where in a Caddyfile the entries of a directive are, and what is wrong
+// with their values.
+type places struct {
+	suffixes map[place]string // of messages: file, line and chain of imports
+	problems []string
+}
 
 // note notes that the current token is an entry of an option.
-func (p places) note(d *caddyfile.Dispenser, option, entry string) {
-	if _, ok := p[place{option, entry}]; !ok {
-		p[place{option, entry}] = d.WrapErr(errors.New("")).Error()
+func (p *places) note(d *caddyfile.Dispenser, option, entry string) {
+	if p.suffixes == nil {
+		p.suffixes = make(map[place]string)
+	}
+	if _, ok := p.suffixes[place{option, entry}]; !ok {
+		p.suffixes[place{option, entry}] = d.WrapErr(errors.New("")).Error()
 	}
 }
 
-// err returns the problems as one error, one a line, each with its place.
-func (p places) err(problems *policy.Messages) error {
-	var lines []string
-	for problem := range problems.All() {
-		suffix, ok := p[place{problem.Option, problem.Entry}]
+// problem notes a problem of the current token that does not keep the rest of the
+// directive from being parsed.
+func (p *places) problem(d *caddyfile.Dispenser, format string, args ...any) {
+	p.problems = append(p.problems, d.Errf(format, args...).Error())
+}
+
+// err returns all problems as one error, one a line, each with its place. judged
+// are those that the policy has found.
+func (p *places) err(judged *policy.Messages) error {
+	lines := p.problems
+	for problem := range judged.All() {
+		suffix, ok := p.suffixes[place{problem.Option, problem.Entry}]
 		if !ok {
-			suffix = p[place{}]
+			suffix = p.suffixes[place{}]
 		}
 		lines = append(lines, problem.Text+suffix)
 	}

@@ -111,8 +111,10 @@ func (c *compiler) compileAnswers() {
 	allowOrigin := []field{{name: fetch.AllowOrigin}} // the request's
 	vary, timing := varyOrigin, ""
 	if c.any {
-		// Nothing about such a response depends on the request.
-		allowOrigin, vary, timing = []field{{fetch.AllowOrigin, "*"}}, nil, "*"
+		allowOrigin, timing = []field{{fetch.AllowOrigin, "*"}}, "*"
+		if !c.config.Shared { // nothing about such a response depends on the request
+			vary = nil
+		}
 	}
 	if c.credentials {
 		allowOrigin = add(allowOrigin, fetch.AllowCredentials, "true")
@@ -124,7 +126,10 @@ func (c *compiler) compileAnswers() {
 		allowed = append(allowed, field{fetch.TimingAllowOrigin, timing})
 		none = add(none, fetch.TimingAllowOrigin, c.timingOrigins())
 	}
-	if c.any {
+	switch {
+	case c.config.Shared:
+		none = nil
+	case c.any:
 		none = allowed
 	}
 	actual := func(vary []string) answers {

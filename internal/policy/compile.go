@@ -37,6 +37,7 @@ type compiler struct {
 	config   *Config
 	findings Findings
 	patterns *patternSource
+	finite   map[string]bool // expressions that spell out their origins
 	others   string          // an entry that allows origins beside "*"
 	needed   map[string]bool // waivers that something needs, or may need
 
@@ -47,12 +48,13 @@ type compiler struct {
 // Compile returns the policy that a configuration describes, and what an operator
 // has to know about it. The policy must be used only if there are no problems.
 func Compile(config *Config) (*Policy, *Findings) {
-	c := &compiler{config: config, patterns: new(patternSource), needed: make(map[string]bool)}
+	c := &compiler{config: config, patterns: new(patternSource), needed: make(map[string]bool), finite: make(map[string]bool)}
 	c.credentials = config.Credentials
 	c.overrulesInsecure = config.Credentials && !c.waived(WaiverInsecure)
 	c.overrulesOpen = config.Credentials && !c.waived(WaiverOpen)
 	c.trustedProxy = config.TrustedProxy
 	c.compileOrigins()
+	c.judgeReach()
 	c.compileMethods()
 	c.compileRequestHeaders()
 	c.compileExposeHeaders()

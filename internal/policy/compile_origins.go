@@ -47,6 +47,7 @@ func (c *compiler) compileOrigins() {
 			continue
 		}
 		finite = append(finite, &regexpSource{re})
+		c.finite[expr] = true
 		for _, p := range patterns {
 			c.patterns.entries = append(c.patterns.entries, patternEntry{p, true})
 		}

@@ -30,7 +30,19 @@ type Config struct {
 	// has to need.
 	Accepted []string
 
+	// Shared says that the policy is a part of one that has several: its responses
+	// vary by Origin, whatever it allows, and say nothing else without an Origin.
+	Shared bool
+	// Earlier are the parts that are asked before this one.
+	Earlier []Part
+
 	Environment
+}
+
+// Part is one of several parts of a policy.
+type Part struct {
+	Config *Config
+	Policy *Policy
 }
 
 // Environment is what a policy needs to know of the server. Its functions are

@@ -1,0 +1,164 @@
+package caddycors
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
+)
+
+// parts are the handlers of one route, which are parts of one policy: the first
+// that allows the origin of a request decides about it.
+type parts struct {
+	handlers []*Handler // in the order of the route
+	missing  int        // how many are not provisioned yet
+}
+
+// unfinished has the parts of the routes that are being provisioned. Caddy
+// provisions the handlers of a route one after the other.
+var unfinished struct {
+	sync.Mutex
+	routes map[*caddyhttp.Route]*parts
+}
+
+// join finds out whether other handlers of the route are parts of the same policy,
+// and joins them. It returns nil if the handler stands alone.
+func (h *Handler) join(ctx caddy.Context) *parts {
+	if h.ReportOnly {
+		return nil
+	}
+	route := routeOf(ctx)
+	if route == nil {
+		h.logger.Debug("the route of this handler is not known, so it decides alone")
+		return nil
+	}
+	n := countParts(route.HandlersRaw)
+	if n < 2 {
+		return nil
+	}
+	unfinished.Lock()
+	defer unfinished.Unlock()
+	p := unfinished.routes[route]
+	if p == nil {
+		p = &parts{missing: n}
+		if unfinished.routes == nil {
+			unfinished.routes = make(map[*caddyhttp.Route]*parts)
+		}
+		unfinished.routes[route] = p
+	}
+	p.handlers = append(p.handlers, h)
+	if p.missing--; p.missing == 0 {
+		delete(unfinished.routes, route)
+	}
+	return p
+}
+
+// leave forgets the parts of a route that could not be provisioned.
+func (p *parts) leave() {
+	unfinished.Lock()
+	defer unfinished.Unlock()
+	for route, other := range unfinished.routes {
+		if other == p {
+			delete(unfinished.routes, route)
+		}
+	}
+}
+
+// countParts counts the handlers of a route that are parts of a policy.
+func countParts(handlers []json.RawMessage) (n int) {
+	for _, raw := range handlers {
+		var config struct {
+			Handler    string `json:"handler"`
+			ReportOnly bool   `json:"report_only"`
+		}
+		if json.Unmarshal(raw, &config) == nil && config.Handler == "cors" && !config.ReportOnly {
+			n++
+		}
+	}
+	return n
+}
+
+// routeOf returns the route whose handlers are being provisioned, or nil if it
+// cannot be found: it is the first one that still has its raw handlers, in the
+// subroute or the server that the handler is in.
+func routeOf(ctx caddy.Context) *caddyhttp.Route {
+	modules := ctx.Modules()
+	if len(modules) < 2 {
+		return nil
+	}
+	switch parent := modules[len(modules)-2].(type) { // the last one is the handler
+	case *caddyhttp.Subroute:
+		if route := firstRaw(parent.Routes); route != nil || parent.Errors == nil {
+			return route
+		}
+		return firstRaw(parent.Errors.Routes)
+	case *caddyhttp.App:
+		server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+		if !ok {
+			return nil
+		}
+		if route := firstRaw(server.Routes); route != nil || server.Errors == nil {
+			return route
+		}
+		return firstRaw(server.Errors.Routes)
+	}
+	return nil
+}
+
+func firstRaw(routes caddyhttp.RouteList) *caddyhttp.Route {
+	i := slices.IndexFunc(routes, func(r caddyhttp.Route) bool { return len(r.HandlersRaw) > 0 })
+	if i < 0 {
+		return nil
+	}
+	return &routes[i]
+}
+
+// earlier returns the configurations and policies of the parts before the one that
+// is being provisioned.
+func (p *parts) earlier() (list []policy.Part) {
+	if p != nil {
+		for _, h := range p.handlers[:len(p.handlers)-1] {
+			list = append(list, policy.Part{Config: h.config(nil), Policy: h.policy})
+		}
+	}
+	return list
+}
+
+// decide decides about r, and returns the part that does.
+func (h *Handler) decide(r *http.Request) (*Handler, policy.Decision) {
+	d := h.policy.Decide(r)
+	if h.parts != nil && (d.Result == policy.Denied || d.Result == policy.SameOrigin) {
+		for _, part := range h.parts.handlers {
+			if part == h {
+				continue
+			}
+			if other := part.policy.Decide(r); other.Result == policy.Allowed {
+				return part, other
+			}
+		}
+	}
+	return h, d
+}
+
+// logSilenced logs that another handler decides about r, at debug level.
+func (h *Handler) logSilenced(decider *Handler) {
+	if entry := h.logger.Check(zap.DebugLevel, "another cors decides"); entry != nil {
+		entry.Write(zap.Strings("decides", decider.origins()), zap.Strings("silenced", h.origins()))
+	}
+}
+
+// origins returns a few words by which an operator recognizes a handler.
+func (h *Handler) origins() []string {
+	list := slices.Concat(h.AllowOrigins, h.AllowOriginsRegexp)
+	if len(list) > 3 {
+		list = append(list[:3:3], "…")
+	}
+	return list
+}
