@@ -130,8 +130,8 @@ func siteOf(r *browser.Request) site {
 	case strings.Trim(page.Host(), "[]") == target.Hostname():
 		return sameSite
 	}
-	domain := suffixes.List().Registrable(page.Host())
-	if domain == "" || domain != suffixes.List().Registrable(target.Hostname()) {
+	domain := suffixes.Public().Registrable(page.Host())
+	if domain == "" || domain != suffixes.Public().Registrable(target.Hostname()) {
 		return crossSite
 	}
 	return sameSite

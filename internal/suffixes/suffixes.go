@@ -1,6 +1,6 @@
-// Package suffixes has the rules of the public suffix list
-// (https://publicsuffix.org) as a tree: those names under which strangers can
-// register names of their own.
+// Package suffixes has the names under which strangers can get names of their own, as
+// a tree: those of the public suffix list (https://publicsuffix.org), and more that
+// this list lacks.
 package suffixes
 
 import (
@@ -16,6 +16,9 @@ import (
 //go:embed rules.txt
 var rules string
 
+//go:embed own.txt
+var own string
+
 // Node is a name in the tree: the root, or a name that a rule has, or that is
 // above one.
 type Node struct {
@@ -25,21 +28,63 @@ type Node struct {
 	excepted bool // an exception to the wildcard of its parent
 }
 
-// List returns the root of the public suffix list.
-var List = sync.OnceValue(func() *Node { return Parse(rules) })
+// List returns the root of both lists: the public suffix list and our own. It answers
+// whether strangers can get a name.
+var List = sync.OnceValue(func() *Node {
+	root := new(Node)
+	root.add(rules)
+	root.add(own)
+	return root
+})
 
-// Parse returns the root of a list in the format of publicsuffix.org: one rule a
+// Public returns the root of the public suffix list alone. It answers what browsers
+// make of a name, since they know no other list.
+var Public = sync.OnceValue(func() *Node { return Parse(rules) })
+
+// ownRules returns the rules of our own list, in order.
+var ownRules = sync.OnceValue(func() []string { return slices.Collect(rulesOf(own)) })
+
+// Own returns the name under which the registrable domain of a host stands, such as
+// zendesk.com for app.stranger.zendesk.com, if that name is of our own list. It
+// returns "" if the name is of the public suffix list, and if the host has no
+// registrable domain.
+func Own(host string) (name string) {
+	_, name, _ = strings.Cut(List().Registrable(host), ".")
+	_, parent, _ := strings.Cut(name, ".")
+	for _, rule := range []string{name, "*." + parent} {
+		if _, found := slices.BinarySearch(ownRules(), rule); found {
+			return name
+		}
+	}
+	return ""
+}
+
+// rulesOf yields the rules of a list in the format of publicsuffix.org: one rule a
 // line, and comments.
+func rulesOf(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(text) {
+			rule := strings.TrimSpace(line)
+			if rule != "" && !strings.HasPrefix(rule, "//") && !yield(rule) {
+				return
+			}
+		}
+	}
+}
+
+// Parse returns the root of a list in the format of publicsuffix.org.
 func Parse(text string) *Node {
 	root := new(Node)
-	for line := range strings.Lines(text) {
-		rule := strings.TrimSpace(line)
-		if rule == "" || strings.HasPrefix(rule, "//") {
-			continue
-		}
+	root.add(text)
+	return root
+}
+
+// add adds the rules of a list to the tree.
+func (n *Node) add(text string) {
+	for rule := range rulesOf(text) {
 		rule, excepted := strings.CutPrefix(rule, "!")
 		rule, wildcard := strings.CutPrefix(rule, "*.")
-		node := root
+		node := n
 		labels := strings.Split(rule, ".")
 		for _, label := range slices.Backward(labels) {
 			child := node.children[label]
@@ -56,7 +101,6 @@ func Parse(text string) *Node {
 		node.wildcard = node.wildcard || wildcard
 		node.suffix = node.suffix || !excepted && !wildcard
 	}
-	return root
 }
 
 // Suffix reports whether the name is a public suffix, as far as rules without a

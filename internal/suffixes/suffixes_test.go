@@ -21,13 +21,13 @@ func TestRules(t *testing.T) {
 		// What no rule is about is one label by the default rule; so is a name that
 		// is only above those of rules, such as za.
 		listed := icann || strings.Contains(suffix, ".")
-		if n := List().Child(suffix); n != nil && !n.Suffix() && !n.Wildcard() {
+		if n := Public().Child(suffix); n != nil && !n.Suffix() && !n.Wildcard() {
 			listed = false
 		}
 		if listed && suffix != host {
 			want = host[strings.LastIndexByte(strings.TrimSuffix(host, "."+suffix), '.')+1:]
 		}
-		if got := List().Registrable(host); got != want {
+		if got := Public().Registrable(host); got != want {
 			t.Errorf("%s: got %q, want %q", host, got, want)
 		}
 	}
@@ -41,7 +41,7 @@ func TestRules(t *testing.T) {
 			walk(child, host)
 		}
 	}
-	walk(List(), "")
+	walk(Public(), "")
 	for _, host := range []string{"localhost", "a.localhost", "printer.lan", "x.corp", "a.b.internal", "com", "uk"} {
 		check(host)
 	}
