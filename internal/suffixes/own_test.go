@@ -76,6 +76,7 @@ func TestOwn(t *testing.T) {
 		{"stranger.github.io", "stranger.github.io", ""},
 		{"www.example.co.uk", "example.co.uk", ""},
 		{"www.example.com", "example.com", ""},
+		{"nas.home.arpa", "home.arpa", ""},
 		{"co.uk", "", ""},
 		{"localhost", "", ""},
 		{"a.lan", "", ""},
@@ -96,6 +97,7 @@ func TestPublic(t *testing.T) {
 		"a.zendesk.com":                        "zendesk.com",
 		"a.b.westeurope.azurecontainerapps.io": "azurecontainerapps.io",
 		"a.storage.googleapis.com":             "storage.googleapis.com",
+		"nas.home.arpa":                        "nas.home.arpa",
 		"a.github.io":                          "a.github.io",
 	} {
 		if got := Public().Registrable(host); got != want {

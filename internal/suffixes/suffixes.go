@@ -34,6 +34,9 @@ var List = sync.OnceValue(func() *Node {
 	root := new(Node)
 	root.add(rules)
 	root.add(own)
+	// The public list has home.arpa, since each home has one of its own. For the same
+	// reason nobody can register a name below it: https://www.rfc-editor.org/rfc/rfc8375
+	root.Find("home.arpa").suffix = false
 	return root
 })
 
