@@ -68,9 +68,12 @@ type Handler struct {
 	// and so are origins that strangers can obtain, unless a waiver accepts them.
 	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
 
-	// The methods that pages may use. GET, HEAD and POST are always allowed. Methods
-	// are case-sensitive. `*` stands for every method; with credentials, the answer
-	// names the requested one. Default: GET, HEAD and POST.
+	// The methods that pages may use. GET, HEAD and POST are always allowed. The
+	// answer to a preflight lists the methods as they are written here. Add POST if
+	// pages listen to the progress of uploads: browsers send a preflight before each
+	// of those, and remember a method only if it is listed. Methods are
+	// case-sensitive. `*` stands for every method; with credentials, the answer names
+	// the requested one. Default: GET, HEAD and POST.
 	AllowMethods []string `json:"allow_methods,omitempty"`
 
 	// The request headers that pages may set besides the safelisted ones, such as

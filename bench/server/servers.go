@@ -63,7 +63,7 @@ const snippetPolicy = `
 
 const modulePolicy = `
 	cors https://app.example.com https://admin.example.com {
-		allow_methods PUT PATCH DELETE
+		allow_methods GET HEAD POST PUT PATCH DELETE
 		allow_headers Authorization Content-Type
 		expose_headers X-Total
 		allow_credentials

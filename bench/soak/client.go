@@ -212,7 +212,7 @@ func (c *client) judge(page page, call call, a answer, from, to time.Time) (verd
 		want["Access-Control-Allow-Origin"] = strings.Join(call.origin, " | ")
 		want["Access-Control-Allow-Credentials"] = "true"
 		if call.preflight {
-			want["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT"
+			want["Access-Control-Allow-Methods"] = "PUT"
 			want["Access-Control-Allow-Headers"] = "Content-Type"
 			want["Access-Control-Max-Age"] = "3600"
 		} else {

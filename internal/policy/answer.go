@@ -158,12 +158,17 @@ func (c *compiler) compileAnswers() {
 	c.preflightDenied = newAnswer(varyPreflight, c.config.Timing, denied...)
 }
 
-// allowMethods returns Access-Control-Allow-Methods, before any echo.
+// allowMethods returns Access-Control-Allow-Methods: the methods as they are
+// configured, as the Kubernetes Gateway API has it. It returns "" where the answer
+// echoes the method, and no other is configured.
 func (c *compiler) allowMethods() string {
-	if c.anyMethod && !c.credentials {
+	switch {
+	case c.anyMethod && !c.credentials:
 		return "*"
+	case c.anyMethod || len(c.methods) > 0:
+		return strings.Join(c.methods, ", ")
 	}
-	return strings.Join(append([]string{safelistedMethods}, c.methods...), ", ")
+	return safelistedMethods
 }
 
 // timingOrigins returns Timing-Allow-Origin for responses to requests without

@@ -18,6 +18,7 @@ func TestAnswers(t *testing.T) {
 		Credentials: true, Timing: true, MaxAge: &hour,
 	}
 	echo := Config{Origins: []string{"https://a.example"}, Methods: []string{"*"}, RequestHeaders: []string{"*", "X-A"}, Credentials: true}
+	echoMethods := Config{Origins: []string{"https://a.example"}, Methods: []string{"PUT", "*", "POST"}, Credentials: true}
 	every := Config{Origins: []string{"*"}, Methods: []string{"*"}, RequestHeaders: []string{"*", "Authorization"}, ExposeHeaders: []string{"*"}, Timing: true}
 	for _, tc := range []struct {
 		name   string
@@ -34,7 +35,7 @@ func TestAnswers(t *testing.T) {
 		{"denied", full, "GET", headers("Origin: https://x.example"), headers("Vary: Origin")},
 		{
 			"preflight", full, "OPTIONS", preflight("https://a.example", "PUT"),
-			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: GET, HEAD, POST, PUT", "Access-Control-Allow-Headers: X-A", "Access-Control-Max-Age: 3600", varyAll),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, GET", "Access-Control-Allow-Headers: X-A", "Access-Control-Max-Age: 3600", varyAll),
 		},
 		{"preflight denied", full, "OPTIONS", preflight("https://x.example", "PUT"), headers("Content-Length: 0", varyAll)},
 		{
@@ -43,7 +44,23 @@ func TestAnswers(t *testing.T) {
 		},
 		{
 			"echo", echo, "OPTIONS", preflight("https://a.example", "PROPFIND", "Access-Control-Request-Headers: authorization,x-a,x-b"),
-			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: GET, HEAD, POST, PROPFIND", "Access-Control-Allow-Headers: X-A, x-b", varyAll),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PROPFIND", "Access-Control-Allow-Headers: X-A, x-b", varyAll),
+		},
+		{
+			"echo of a safelisted method", echo, "OPTIONS", preflight("https://a.example", "POST"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: POST", "Access-Control-Allow-Headers: X-A", varyAll),
+		},
+		{
+			"echo besides configured methods", echoMethods, "OPTIONS", preflight("https://a.example", "PATCH"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, POST, PATCH", varyAll),
+		},
+		{
+			"echo of a configured method", echoMethods, "OPTIONS", preflight("https://a.example", "POST"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, POST", varyAll),
+		},
+		{
+			"echo of a forbidden method besides configured methods", echoMethods, "OPTIONS", preflight("https://a.example", "TRACE"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, POST", varyAll),
 		},
 		{
 			"echo of what is malformed", echo, "OPTIONS", preflight("https://a.example", "a b", "Access-Control-Request-Headers: x y,,(z)"),

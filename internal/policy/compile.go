@@ -21,8 +21,8 @@ const (
 
 var waivers = []string{WaiverInsecure, WaiverNull, WaiverOpen}
 
-// safelistedMethods need no permission, but an answer that lists no methods at
-// all lets a page that listens to upload events use any
+// safelistedMethods are listed where an answer would list no methods. They need no
+// permission, but without a list a page that listens to upload events may use any
 // (https://fetch.spec.whatwg.org/#cors-preflight-fetch, use-CORS-preflight flag).
 const safelistedMethods = "GET, HEAD, POST"
 
@@ -95,7 +95,7 @@ func (c *compiler) compileMethods() {
 			c.anyMethod = true
 		} else if err := fetch.CheckMethod(m); err != nil {
 			c.problem("allow_methods", m, "allow_methods %v", err)
-		} else if !fetch.IsSafelistedMethod(m) && !slices.Contains(c.methods, m) {
+		} else if !slices.Contains(c.methods, m) {
 			c.methods = append(c.methods, m)
 		}
 	}

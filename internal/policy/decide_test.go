@@ -130,6 +130,7 @@ func TestRefusal(t *testing.T) {
 		{Config{Origins: []string{"https://a.example"}}, "GET", "x-a", ReasonHeaders},
 		{some, "PUT", "x-a,x-b", ReasonNone},
 		{some, "put", "", ReasonMethod},
+		{some, "POST", "x-a", ReasonNone}, // without being listed
 		{some, "PUT", "x-a,x-c", ReasonHeaders},
 		{every, "PROPFIND", "x-a,x-b", ReasonNone},
 		{every, "TRACE", "", ReasonMethod},

@@ -36,7 +36,7 @@ type Policy struct {
 	overrulesOpen     bool // with credentials, origins that only an open entry admits are denied
 
 	anyMethod bool
-	methods   []string // besides the safelisted ones
+	methods   []string // as they are configured: safelisted ones need not be
 
 	anyHeader     bool
 	authorization bool // named, since anyHeader does not cover it

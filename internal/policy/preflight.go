@@ -96,9 +96,14 @@ func (p *Policy) echo(r *http.Request) *Answer {
 		}
 		fields[i].value = strings.Join(elements, ", ")
 	}
-	if m := r.Header[fetch.RequestMethod]; p.anyMethod && len(m) == 1 &&
-		p.allowsMethod(m[0]) && !fetch.IsSafelistedMethod(m[0]) && !slices.Contains(p.methods, m[0]) {
-		add(fetch.AllowMethods, m[0])
+	if p.anyMethod {
+		m := r.Header[fetch.RequestMethod]
+		switch valid := len(m) == 1 && p.allowsMethod(m[0]); {
+		case valid && !slices.Contains(p.methods, m[0]):
+			add(fetch.AllowMethods, m[0])
+		case !valid && len(p.methods) == 0:
+			add(fetch.AllowMethods, safelistedMethods)
+		}
 	}
 	if p.anyHeader {
 		var names []string
