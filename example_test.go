@@ -126,7 +126,7 @@ func TestExample(t *testing.T) {
 		(&exchange{
 			method: "OPTIONS", status: 204, header: preflight(own, "DELETE"),
 			want: fields("Access-Control-Allow-Origin: "+own, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, DELETE",
-				"Access-Control-Allow-Headers: Content-Type", "Access-Control-Max-Age: 300", varyAll),
+				"Access-Control-Allow-Headers: Content-Type", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 300", varyAll),
 		}).checkAt(t, api+"/items", "localhost:8081")
 		(&exchange{method: "OPTIONS", status: 403, header: preflight(other, "DELETE"), want: fields(varyAll)}).checkAt(t, api+"/items", "localhost:8081")
 	})

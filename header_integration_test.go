@@ -63,7 +63,7 @@ func TestHeaderDirective(t *testing.T) {
 				}
 				s.check(t, call{
 					method: "OPTIONS", header: lines(origin, forPUT), status: 204,
-					want: merge(credentialed, lines("Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)),
+					want: merge(exposed, lines("Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)),
 				})
 				s.check(t, call{method: "OPTIONS", header: lines(foreign, forPUT), status: 403, want: lines(varyAll)})
 			}

@@ -128,7 +128,7 @@ var policies = []struct {
 				header: preflight("https://a.example", "PUT", "Access-Control-Request-Headers: content-type"),
 				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
 					"Access-Control-Allow-Methods: PUT, PATCH, DELETE, GET", "Access-Control-Allow-Headers: Content-Type, Authorization",
-					"Access-Control-Max-Age: 600", varyAll),
+					"Access-Control-Expose-Headers: X-Total, ETag", "Access-Control-Max-Age: 600", varyAll),
 			},
 			{name: "preflight denied", method: "OPTIONS", stopped: true, status: 403, header: preflight("https://c.example", "PUT"), want: fields(varyAll)},
 		},
@@ -151,11 +151,11 @@ var policies = []struct {
 			{name: "OPTIONS that is no preflight", method: "OPTIONS", want: fields("Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: *", "Timing-Allow-Origin: *", varyAll)},
 			{
 				name: "preflight", method: "OPTIONS", stopped: true, status: 204, header: preflight("https://a.example", "PUT"),
-				want: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *", "Access-Control-Max-Age: 0", varyAll),
+				want: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *", "Access-Control-Expose-Headers: *", "Access-Control-Max-Age: 0", varyAll),
 			},
 			{
 				name: "preflight of a malformed origin", method: "OPTIONS", stopped: true, status: 204, header: preflight("h t", "PUT"),
-				want: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *", "Access-Control-Max-Age: 0", varyAll),
+				want: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *", "Access-Control-Expose-Headers: *", "Access-Control-Max-Age: 0", varyAll),
 			},
 		},
 	},

@@ -136,7 +136,7 @@ func TestNesting(t *testing.T) {
 					})
 					s.check(t, call{
 						path: path, method: "OPTIONS", status: 204, header: lines(origin, forPUT),
-						want: lines(allowed, "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: "+name, varyAll),
+						want: lines(allowed, "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: "+name, "Access-Control-Expose-Headers: "+name, varyAll),
 					})
 					s.check(t, call{path: path, method: "OPTIONS", status: 403, header: lines(foreign, forPUT), want: lines(varyAll)})
 				})

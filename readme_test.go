@@ -68,7 +68,7 @@ var recipes = map[string]struct {
 		{
 			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "PATCH"),
 			want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, PATCH, DELETE",
-				"Access-Control-Allow-Headers: Content-Type, X-CSRF-Token", "Access-Control-Max-Age: 7200", varyAll),
+				"Access-Control-Allow-Headers: Content-Type, X-CSRF-Token", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 7200", varyAll),
 		},
 	}},
 	"Seeing what happens": {host: "api.example.com", exchanges: []exchange{

@@ -318,7 +318,7 @@ func TestWays(t *testing.T) {
 						t.Errorf("status %d, body %q, want 204 and none", res.StatusCode, res.body)
 					}
 					checkCORS(t, res.Header, lines(allowed, "Access-Control-Allow-Credentials: true",
-						"Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: X-A", "Access-Control-Max-Age: 600", varyAll))
+						"Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: X-A", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 600", varyAll))
 				})
 				t.Run("preflight denied", func(t *testing.T) {
 					c.method, c.header = "OPTIONS", lines(foreign, forPUT)

@@ -49,6 +49,7 @@ var policies = []struct {
 		Access-Control-Allow-Credentials true
 		Access-Control-Allow-Methods "GET, HEAD, POST, PUT, PATCH, DELETE"
 		Access-Control-Allow-Headers "Authorization, Content-Type"
+		Access-Control-Expose-Headers X-Total
 		Access-Control-Max-Age 3600
 		Vary "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 	}`},
@@ -146,6 +147,7 @@ http {
 				add_header Access-Control-Allow-Credentials $cors_credentials always;
 				add_header Access-Control-Allow-Methods "GET, HEAD, POST, PUT, PATCH, DELETE" always;
 				add_header Access-Control-Allow-Headers "Authorization, Content-Type" always;
+				add_header Access-Control-Expose-Headers $cors_expose always;
 				add_header Access-Control-Max-Age 3600 always;
 				add_header Vary Origin always;
 				return 204;

@@ -211,12 +211,11 @@ func (c *client) judge(page page, call call, a answer, from, to time.Time) (verd
 	if allowed {
 		want["Access-Control-Allow-Origin"] = strings.Join(call.origin, " | ")
 		want["Access-Control-Allow-Credentials"] = "true"
+		want["Access-Control-Expose-Headers"] = "X-Total"
 		if call.preflight {
 			want["Access-Control-Allow-Methods"] = "PUT"
 			want["Access-Control-Allow-Headers"] = "Content-Type"
 			want["Access-Control-Max-Age"] = "3600"
-		} else {
-			want["Access-Control-Expose-Headers"] = "X-Total"
 		}
 	}
 	verdict = "denied"

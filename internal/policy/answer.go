@@ -145,6 +145,8 @@ func (c *compiler) compileAnswers() {
 
 	preflight := add(allowOrigin[:len(allowOrigin):len(allowOrigin)], fetch.AllowMethods, c.allowMethods())
 	preflight = add(preflight, fetch.AllowHeaders, c.allowHeaders)
+	// Browsers do not look for it there, but the Kubernetes Gateway API does.
+	preflight = add(preflight, fetch.ExposeHeaders, c.exposeHeaders)
 	preflight = add(preflight, fetch.MaxAge, c.maxAge)
 	var denied []field
 	if !c.config.PreflightPassthrough {

@@ -35,7 +35,7 @@ func TestAnswers(t *testing.T) {
 		{"denied", full, "GET", headers("Origin: https://x.example"), headers("Vary: Origin")},
 		{
 			"preflight", full, "OPTIONS", preflight("https://a.example", "PUT"),
-			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, GET", "Access-Control-Allow-Headers: X-A", "Access-Control-Max-Age: 3600", varyAll),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, GET", "Access-Control-Allow-Headers: X-A", "Access-Control-Expose-Headers: ETag", "Access-Control-Max-Age: 3600", varyAll),
 		},
 		{"preflight denied", full, "OPTIONS", preflight("https://x.example", "PUT"), headers("Content-Length: 0", varyAll)},
 		{
@@ -69,7 +69,7 @@ func TestAnswers(t *testing.T) {
 		{"every origin, none sent", every, "GET", nil, headers("Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: *", "Timing-Allow-Origin: *")},
 		{
 			"every origin, preflight", every, "OPTIONS", preflight("h t", "PUT"),
-			headers("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *, Authorization", varyAll),
+			headers("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *, Authorization", "Access-Control-Expose-Headers: *", varyAll),
 		},
 		{
 			"another status", Config{Origins: []string{"https://a.example"}, PreflightStatus: 200}, "OPTIONS", preflight("https://a.example", "PUT"),
