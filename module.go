@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -146,6 +147,7 @@ type Handler struct {
 	parts    *parts // of the same policy, or nil if this handler is all of it
 	policy   *policy.Policy
 	findings *policy.Findings
+	site     []string // hosts of the site, where the config can tell
 	counters *counters
 	logger   *zap.Logger
 	reports  *zap.Logger // for the findings of report_only, some of them
@@ -178,7 +180,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	config := h.config(sources)
 	config.Shared, config.Earlier = h.parts != nil, h.parts.earlier()
 	h.policy, h.findings = policy.Compile(config)
-	logFindings(h.logger, h.findings)
+	h.site = siteOf(ctx)
+	logger := h.logger
+	if len(h.site) > 0 {
+		logger = logger.With(zap.Strings("site", h.site))
+	}
+	logFindings(logger, h.findings)
 	return nil
 }
 
@@ -213,7 +220,11 @@ func (h *Handler) Cleanup() error {
 
 // Validate returns all problems of the policy at once.
 func (h *Handler) Validate() error {
-	return h.findings.Err()
+	err := h.findings.Err()
+	if err != nil && len(h.site) > 0 {
+		return fmt.Errorf("site %s: %w", strings.Join(h.site, ", "), err)
+	}
+	return err
 }
 
 // ServeHTTP answers a preflight, or passes the request on and sets the CORS
