@@ -2,6 +2,7 @@ package caddycors
 
 import (
 	"encoding/json"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -83,6 +84,7 @@ var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|he
 // up. So may dynamic, whose sources are tried in order.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
+	line := d.Line()
 	at := new(places)
 	at.note(d, "", "")
 	unmarshalOrigins(d, at, &h.AllowOrigins)
@@ -90,7 +92,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if len(h.AllowOrigins)+len(h.AllowOriginsRegexp)+len(h.DynamicOriginsRaw) == 0 {
-		return d.Err("no origins: write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
+		return d.Err("no origins: " + unsetVariables(d, line) + "write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
+	}
+	if slices.Contains(h.AllowOrigins, "") {
+		if unset := unsetVariables(d, line); unset != "" {
+			return d.Err("allow_origins: " + unset + "set it, or remove the entry")
+		}
 	}
 	_, findings := policy.Compile(h.literals())
 	return at.err(&findings.Problems)
@@ -109,6 +116,33 @@ func pendingSources(raw []json.RawMessage) []policy.Source {
 	return slices.Repeat([]policy.Source{policy.Pending}, len(raw))
 }
 
+// environmentVariable is how Caddyfiles name a variable that has no default.
+var environmentVariable = regexp.MustCompile(`\{\$([^{}:]+)\}`)
+
+// unsetVariables names the environment variables without a value that stand in the
+// directive that begins in a line: nothing is left of them among its tokens. It
+// returns "" if there are none, or if the file cannot be read.
+func unsetVariables(d *caddyfile.Dispenser, line int) string {
+	content, err := os.ReadFile(d.File())
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(string(content), "\n")
+	if line > len(lines) {
+		return ""
+	}
+	var names []string
+	for _, match := range environmentVariable.FindAllStringSubmatch(strings.Join(lines[line-1:min(d.Line(), len(lines))], "\n"), -1) {
+		if os.Getenv(match[1]) == "" {
+			names = append(names, match[0])
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return strings.Join(names, ", ") + " is empty or not set; "
+}
+
 // loneWildcard ends the errors of those who wrote "cors *".
 const loneWildcard = "; a lone * is the matcher: write `cors * *` or `allow_origins *`"
 
@@ -119,7 +153,7 @@ func (h *Handler) subdirectives(d *caddyfile.Dispenser, at *places) []subdirecti
 		{"allow_origins", repeatable, func() error {
 			before := len(h.AllowOrigins)
 			if unmarshalOrigins(d, at, &h.AllowOrigins); len(h.AllowOrigins) == before {
-				return d.Err("no origins: allow_origins has no values" + loneWildcard)
+				return d.Err("no origins: " + unsetVariables(d, d.Line()) + "allow_origins has no values" + loneWildcard)
 			}
 			return nil
 		}},

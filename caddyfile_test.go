@@ -182,3 +182,32 @@ func subdirectiveNames() (names []string) {
 	}
 	return names
 }
+
+// TestUnsetVariables: an environment variable that leaves nothing behind is named.
+func TestUnsetVariables(t *testing.T) {
+	t.Setenv("CORS_TEST_EMPTY", "")
+	t.Setenv("CORS_TEST_SET", "https://a.example")
+	for directive, want := range map[string]string{
+		"cors {$CORS_TEST_NOT_SET}":                                      "no origins: {$CORS_TEST_NOT_SET} is empty or not set; ",
+		"cors {$CORS_TEST_EMPTY} {$CORS_TEST_NOT_SET}":                   "no origins: {$CORS_TEST_EMPTY}, {$CORS_TEST_NOT_SET} is empty or not set; ",
+		"cors \"{$CORS_TEST_EMPTY}\"":                                    "allow_origins: {$CORS_TEST_EMPTY} is empty or not set; ",
+		"cors {\n\t\tallow_origins {$CORS_TEST_EMPTY}\n\t}":              "no origins: {$CORS_TEST_EMPTY} is empty or not set; ",
+		"cors {$CORS_TEST_NOT_SET:https://b.example}":                    "",
+		"cors {$CORS_TEST_SET}":                                          "",
+		"cors https://b.example {$CORS_TEST_NOT_SET}":                    "",
+		"cors \"{$CORS_TEST_SET},https://b.example,{$CORS_TEST_EMPTY}\"": "",
+	} {
+		file := filepath.Join(t.TempDir(), "Caddyfile")
+		text := "http://localhost {\n\trespond \"x{$CORS_TEST_OTHER}\"\n\t" + directive + "\n}\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": file})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", directive, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "CORS_TEST_OTHER") {
+			t.Errorf("%s: names a variable of another directive: %v", directive, err)
+		}
+	}
+}
