@@ -16,6 +16,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/check"
+	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
 
 func init() {
@@ -186,16 +187,16 @@ its last error. The API is found as by the reload command.
 			return 1, err
 		}
 		defer res.Body.Close()
-		var sources []sourceStatus
-		if err := json.NewDecoder(res.Body).Decode(&sources); err != nil {
+		var all []sources.Status
+		if err := json.NewDecoder(res.Body).Decode(&all); err != nil {
 			return 1, fmt.Errorf("the admin API's answer: %w", err)
 		}
-		return 0, printSources(cmd.OutOrStdout(), sources)
+		return 0, printSources(cmd.OutOrStdout(), all)
 	})
 	return cmd
 }
 
-func printSources(w io.Writer, sources []sourceStatus) error {
+func printSources(w io.Writer, all []sources.Status) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(table, "SOURCE\tORIGINS\tLAST REFRESH\tERRORS\tLAST ERROR\n")
 	when := func(t *time.Time) string {
@@ -204,7 +205,7 @@ func printSources(w io.Writer, sources []sourceStatus) error {
 		}
 		return t.Format(time.RFC3339)
 	}
-	for _, s := range sources {
+	for _, s := range all {
 		failure := "-"
 		if s.LastError != "" {
 			failure = when(s.LastErrorTime) + ": " + check.Clean(s.LastError)

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
 
 // TestDocs runs each Caddyfile of docs, and has curl's part in what the page shows
@@ -179,12 +181,12 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 // listsCome waits until the lists that are fetched have come.
 func listsCome(t *testing.T) {
 	t.Helper()
-	pending := func(s sourceStatus) bool {
+	pending := func(s sources.Status) bool {
 		return strings.HasPrefix(s.Source, "http ") && s.LastRefresh == nil
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); slices.ContainsFunc(liveSources(), pending); <-tick.C {
+	for deadline := time.Now().Add(20 * time.Second); slices.ContainsFunc(sources.Live(), pending); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatal("a list does not come")
 		}

@@ -1,17 +1,9 @@
 package caddycors
 
-import "github.com/caddyserver/caddy/v2"
+import "github.com/seed-56c1dbac/caddy-cors/internal/sources"
 
 // Build is for the tests outside of the package.
 var Build = build
 
-// HeldSources returns how many lists and oracles configurations hold.
-func HeldSources() (n int) {
-	for _, pool := range []*caddy.UsagePool{lists, oracles} {
-		pool.Range(func(any, any) bool {
-			n++
-			return true
-		})
-	}
-	return n
-}
+// HeldSources returns how many sources configurations hold.
+func HeldSources() int { return len(sources.Live()) }

@@ -150,7 +150,7 @@ func TestLists(t *testing.T) {
 			// origins that are known.
 			remains := func(allowed string, problem ...string) {
 				t.Helper()
-				eventually(t, "complaint of "+problem[0], func() bool { return c.logged(t, append(problem, "those from before remain")...) })
+				eventually(t, "complaint of "+problem[0], func() bool { return c.logged(t, append(problem, "keeping the previous list")...) })
 				c.checkOrigins(t, allowed)
 			}
 			becomes("a")
@@ -158,7 +158,7 @@ func TestLists(t *testing.T) {
 			becomes("ab")
 			p.put(t, "https://a.example\nhttps://*.x.example\nc.example\n")
 			if name == "storage" {
-				remains("ab", "line 3 is no origin that a list can hold")
+				remains("ab", "line 3 is not a valid entry of a list")
 				if c.logged(t, "c.example") {
 					t.Error("the log has the text of a list in the storage")
 				}
@@ -173,7 +173,7 @@ func TestLists(t *testing.T) {
 			c.mustAPI(t, "POST", "/load", c.config(strings.Replace(dynamic(p.source()), `"5ms"`, `"6ms"`, 1)))
 			c.checkOrigins(t, "c")
 			p.put(t, "")
-			remains("c", "it is empty where there was a list")
+			remains("c", "the list is empty now, but was not before")
 			p.put(t, "\n<!doctype html><title>"+strings.Repeat("x", 1000)+"</title>")
 			remains("c", "line 2")
 			if c.logged(t, strings.Repeat("x", 60)) {
@@ -298,47 +298,47 @@ func TestListAtLoad(t *testing.T) {
 		name, text, source, problem string
 	}{
 		{"missing file", "", `{"source": "file", "path": "/nowhere/origins"}`, "file origins: stat /nowhere/origins"},
-		{"directory", "", fmt.Sprintf(`{"source": "file", "path": %q}`, dir), "is no file"},
-		{"no path", "", `{"source": "file"}`, "file has no path"},
+		{"directory", "", fmt.Sprintf(`{"source": "file", "path": %q}`, dir), "is not a regular file"},
+		{"no path", "", `{"source": "file"}`, "file path: is missing"},
 		{"placeholder", "", `{"source": "file", "path": "{env.CORS_TEST_NONE}"}`, "{env.CORS_TEST_NONE}"},
 		{"bad line", "https://a.example\n\nhttps://b.example/\n", file.source(), `file origins: line 3: \"https://b.example/\" has a trailing slash, and browsers send none: write \"https://b.example\"`},
 		{"null", "null", file.source(), `line 1: \"null\"`},
-		{"negative refresh", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": -1}`, file.path), "refresh -1ns is negative"},
-		{"refresh without a unit", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": 30}`, file.path), `refresh 30ns is shorter than 1ms: write one such as \"5s\"`},
-		{"timeout without a unit", "", `{"source": "http", "url": "https://a.example/", "timeout": 10}`, `timeout 10ns is shorter than 1ms: write one such as \"10s\"`},
-		{"ttl without a unit", "", `{"source": "ask", "url": "https://a.example/", "ttl": 300}`, `ttl 300ns is shorter than 1ms: write one such as \"5m0s\"`},
-		{"max_stale without a unit", "", `{"source": "ask", "url": "https://a.example/", "max_stale": 3600}`, `max_stale 3.6µs is shorter than 1ms`},
+		{"negative refresh", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": -1}`, file.path), "refresh -1ns: must not be negative"},
+		{"refresh without a unit", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": 30}`, file.path), `refresh 30ns: is shorter than 1ms, as a number without a unit counts nanoseconds; write a duration such as \"5s\"`},
+		{"timeout without a unit", "", `{"source": "http", "url": "https://a.example/", "timeout": 10}`, `timeout 10ns: is shorter than 1ms, as a number without a unit counts nanoseconds; write a duration such as \"10s\"`},
+		{"ttl without a unit", "", `{"source": "ask", "url": "https://a.example/", "ttl": 300}`, `ttl 300ns: is shorter than 1ms, as a number without a unit counts nanoseconds; write a duration such as \"5m0s\"`},
+		{"max_stale without a unit", "", `{"source": "ask", "url": "https://a.example/", "max_stale": 3600}`, `max_stale 3.6µs: is shorter than 1ms`},
 		{"unknown option", "", `{"source": "file", "pth": "x"}`, "unknown field"},
 		{"unknown source", "", `{"source": "redis"}`, "http.cors.origins.redis"},
 		{"missing key", "", `{"source": "storage", "key": "nowhere"}`, "storage nowhere: "},
-		{"bad key", "secret", `{"source": "storage", "key": "origins"}`, "storage origins: line 1 is no origin that a list can hold"},
-		{"no key", "", `{"source": "storage"}`, "storage has no key"},
-		{"certificates", "", `{"source": "storage", "key": "certificates/x"}`, "is where Caddy keeps its own"},
-		{"certificates, in upper case", "", `{"source": "storage", "key": "Certificates/x"}`, "is where Caddy keeps its own"},
-		{"acme", "", `{"source": "storage", "key": "acme"}`, "is where Caddy keeps its own"},
-		{"locks", "", `{"source": "storage", "key": "locks/x"}`, "is where Caddy keeps its own"},
-		{"private key of an authority", "", `{"source": "storage", "key": "pki/authorities/local/root.key"}`, "is where Caddy keeps its own"},
-		{"key of ECH", "", `{"source": "storage", "key": "ech/configs/1/key.bin"}`, "is where Caddy keeps its own"},
-		{"key of session tickets", "", `{"source": "storage", "key": "stek/stek.bin"}`, "is where Caddy keeps its own"},
-		{"key with dots", "", `{"source": "storage", "key": "x/../certificates/y"}`, "is not written plainly"},
-		{"absolute key", "", `{"source": "storage", "key": "/certificates/y"}`, "is not written plainly"},
-		{"key beyond", "", `{"source": "storage", "key": "../y"}`, "is not written plainly"},
-		{"no url", "", `{"source": "http"}`, "http has no url"},
+		{"bad key", "secret", `{"source": "storage", "key": "origins"}`, "storage origins: line 1 is not a valid entry of a list"},
+		{"no key", "", `{"source": "storage"}`, "storage key: is missing"},
+		{"certificates", "", `{"source": "storage", "key": "certificates/x"}`, "is reserved for Caddy's own data"},
+		{"certificates, in upper case", "", `{"source": "storage", "key": "Certificates/x"}`, "is reserved for Caddy's own data"},
+		{"acme", "", `{"source": "storage", "key": "acme"}`, "is reserved for Caddy's own data"},
+		{"locks", "", `{"source": "storage", "key": "locks/x"}`, "is reserved for Caddy's own data"},
+		{"private key of an authority", "", `{"source": "storage", "key": "pki/authorities/local/root.key"}`, "is reserved for Caddy's own data"},
+		{"key of ECH", "", `{"source": "storage", "key": "ech/configs/1/key.bin"}`, "is reserved for Caddy's own data"},
+		{"key of session tickets", "", `{"source": "storage", "key": "stek/stek.bin"}`, "is reserved for Caddy's own data"},
+		{"key with dots", "", `{"source": "storage", "key": "x/../certificates/y"}`, "is not a plain key"},
+		{"absolute key", "", `{"source": "storage", "key": "/certificates/y"}`, "is not a plain key"},
+		{"key beyond", "", `{"source": "storage", "key": "../y"}`, "is not a plain key"},
+		{"no url", "", `{"source": "http"}`, "http url: is missing"},
 		{"relative url", "", `{"source": "http", "url": "/origins"}`, "does not begin with http:// or https://"},
-		{"no host", "", `{"source": "http", "url": "http:///origins"}`, "is not one of http or https with a host"},
-		{"ftp", "", `{"source": "ask", "url": "ftp://user:secret@a.example"}`, "is not one of http or https"},
-		{"malformed url", "", `{"source": "ask", "url": "http://a b:secret@x"}`, "ask has a malformed url"},
-		{"placeholder in a url", "", `{"source": "http", "url": "https://bob:secret@a.example/{env.CORS_TEST_NONE}?token=secret"}`, "the url of http: {env.CORS_TEST_NONE} is empty or not set"},
-		{"placeholder of a request", "", `{"source": "ask", "url": "https://a.example/{http.request.host}?token=secret"}`, "{http.request.host} has no value when the config loads: write {env.*} or {file.*}"},
-		{"no scheme", "", `{"source": "ask", "url": "a.example/x?token=secret"}`, "the url of ask does not begin with http:// or https://"},
-		{"host and port alone", "", `{"source": "http", "url": "localhost:9000/x?token=secret"}`, "the url of http does not begin with http:// or https://"},
-		{"port", "", `{"source": "ask", "url": "https://a.example:99999/?token=secret"}`, `has the port \"99999\", which is none`},
-		{"query", "", `{"source": "ask", "url": "https://a.example/?token=secret;b"}`, "malformed query"},
-		{"field name", "", `{"source": "http", "url": "https://a.example/", "header_up": {"X Y": ["secret"]}}`, `header_up: \"X Y\" is not the name of a field`},
-		{"field to add", "", `{"source": "http", "url": "https://a.example/", "header_up": {"+X": ["secret"]}}`, `header_up: \"+X\" is not the name of a field`},
-		{"field value", "", `{"source": "http", "url": "https://a.example/", "header_up": {"X": ["secret\n"]}}`, `header_up X: its value has a control character`},
-		{"negative max_stale", "", `{"source": "ask", "url": "https://a.example/", "max_stale": -1}`, "max_stale -1ns is negative"},
-		{"negative number", "", `{"source": "ask", "url": "http://a.example", "cache_size": -1}`, "cache_size -1 is negative"},
+		{"no host", "", `{"source": "http", "url": "http:///origins"}`, "but must begin with http:// or https:// and a host"},
+		{"ftp", "", `{"source": "ask", "url": "ftp://user:secret@a.example"}`, "but must begin with http:// or https:// and a host"},
+		{"malformed url", "", `{"source": "ask", "url": "http://a b:secret@x"}`, "ask url: is not a valid URL"},
+		{"placeholder in a url", "", `{"source": "http", "url": "https://bob:secret@a.example/{env.CORS_TEST_NONE}?token=secret"}`, "http url: {env.CORS_TEST_NONE} is empty or not set"},
+		{"placeholder of a request", "", `{"source": "ask", "url": "https://a.example/{http.request.host}?token=secret"}`, "{http.request.host} has no value when the config loads; write {env.*} or {file.*}"},
+		{"no scheme", "", `{"source": "ask", "url": "a.example/x?token=secret"}`, "ask url: does not begin with http:// or https://"},
+		{"host and port alone", "", `{"source": "http", "url": "localhost:9000/x?token=secret"}`, "http url: does not begin with http:// or https://"},
+		{"port", "", `{"source": "ask", "url": "https://a.example:99999/?token=secret"}`, `ask url: has the invalid port \"99999\"`},
+		{"query", "", `{"source": "ask", "url": "https://a.example/?token=secret;b"}`, "invalid query"},
+		{"field name", "", `{"source": "http", "url": "https://a.example/", "header_up": {"X Y": ["secret"]}}`, `header_up \"X Y\": is not a valid header name`},
+		{"field to add", "", `{"source": "http", "url": "https://a.example/", "header_up": {"+X": ["secret"]}}`, `header_up \"+X\": is not a valid header name`},
+		{"field value", "", `{"source": "http", "url": "https://a.example/", "header_up": {"X": ["secret\n"]}}`, `header_up X: the value has a control character`},
+		{"negative max_stale", "", `{"source": "ask", "url": "https://a.example/", "max_stale": -1}`, "max_stale -1ns: must not be negative"},
+		{"negative number", "", `{"source": "ask", "url": "http://a.example", "cache_size": -1}`, "cache_size -1: must not be negative"},
 		{"no matchers", "", `{"source": "match"}`, "match: has no matchers"},
 		{"empty matcher set", "", `{"source": "match", "match": [{}]}`, "matcher set 0 is empty"},
 		{"bad after good", "https://a.example", file.source() + `, {"source": "ask", "url": "http://a.example"}, {"source": "http", "url": "http://127.0.0.1:1"}, {"source": "file", "path": "/nowhere"}`, "stat /nowhere"},

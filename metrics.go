@@ -2,7 +2,6 @@ package caddycors
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -106,46 +105,4 @@ func register[C prometheus.Collector](registry *prometheus.Registry, collector C
 		}
 	}
 	return collector, err
-}
-
-// exposeSources registers the metrics of sources.
-func exposeSources(ctx caddy.Context) error {
-	registry := ctx.GetMetricsRegistry()
-	if registry == nil {
-		return nil
-	}
-	_, err := register(registry, sourceCollector{})
-	return err
-}
-
-// sourceCollector collects from all live sources. They outlive configurations,
-// and so does what they count.
-type sourceCollector struct{}
-
-var (
-	sourceOrigins = prometheus.NewDesc(metricsPrefix+"source_origins",
-		"How many origins and patterns a source lists, or how many it has said yes to and remembers.", []string{"source"}, nil)
-	sourceErrors = prometheus.NewDesc(metricsPrefix+"source_refresh_errors_total",
-		"Counter of refreshes of a source, or of questions to it, that have failed.", []string{"source"}, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (sourceCollector) Describe(descs chan<- *prometheus.Desc) {
-	descs <- sourceOrigins
-	descs <- sourceErrors
-}
-
-// Collect implements prometheus.Collector. Sources of one name make one series.
-func (sourceCollector) Collect(metrics chan<- prometheus.Metric) {
-	type sums struct{ origins, errors float64 }
-	total := make(map[string]sums)
-	for _, s := range liveSources() {
-		name := strings.ToValidUTF8(s.Source, "\uFFFD") // or the whole of the metrics would fail
-		t := total[name]
-		total[name] = sums{t.origins + float64(s.Origins), t.errors + float64(s.RefreshErrors)}
-	}
-	for name, t := range total {
-		metrics <- prometheus.MustNewConstMetric(sourceOrigins, prometheus.GaugeValue, t.origins, name)
-		metrics <- prometheus.MustNewConstMetric(sourceErrors, prometheus.CounterValue, t.errors, name)
-	}
 }

@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"maps"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +14,7 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
+	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
 
 // sourceNamespace is the namespace of origin sources.
@@ -25,10 +23,10 @@ const sourceNamespace = "http.cors.origins"
 // An OriginSource decides at request time whether an origin is allowed. It is
 // implemented by modules in the namespace http.cors.origins.
 //
-// AllowsOrigin is asked about every request with a well-formed Origin (never
-// "null") that nothing before it in the policy allows, preflights included: these
-// have the method OPTIONS, no cookies, and none of the fields that the page will
-// set. It must be fast, as the response waits for it, and safe for concurrent
+// AllowsOrigin is called for every request with a well-formed Origin (never
+// "null") that nothing before it in the policy allows. That includes preflights,
+// which have the method OPTIONS, no cookies, and none of the headers that the page
+// will set. It must be fast, as the response waits for it, and safe for concurrent
 // use. It must not change the request. An error means that it could not tell: it
 // is logged, and the origin is not allowed, unless another source allows it.
 //
@@ -36,15 +34,6 @@ const sourceNamespace = "http.cors.origins"
 // says, unless that is waived.
 type OriginSource interface {
 	AllowsOrigin(r *http.Request, origin string) (bool, error)
-}
-
-// openSource is implemented by the sources of this module that can allow origins
-// that strangers can obtain, which a policy with credentials overrules.
-type openSource interface {
-	OriginSource
-	// allowsOrigin is AllowsOrigin for a parsed origin; open tells that only what
-	// is open allows it.
-	allowsOrigin(r *http.Request, o origins.Origin) (allowed, open bool, err error)
 }
 
 // loadSources loads the sources of a module's configuration. field is the name
@@ -60,53 +49,99 @@ func loadSources(ctx caddy.Context, module any, field string, raw []json.RawMess
 	if err := exposeSources(ctx); err != nil {
 		return nil, err
 	}
-	var sources []policy.Source
+	var all []policy.Source
 	for _, m := range loaded.([]any) {
 		switch source := m.(type) {
 		case policy.Source:
-			sources = append(sources, source)
+			all = append(all, source)
 		case OriginSource:
-			sources = append(sources, foreignSource{source})
+			all = append(all, foreignSource{source})
 		default:
-			return nil, fmt.Errorf("module %T is no origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)", m)
+			return nil, fmt.Errorf("module %T is not an origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)", m)
 		}
 	}
-	return sources, nil
+	return all, nil
 }
 
+// foreignSource is a module of a third party as a policy uses it.
 type foreignSource struct{ OriginSource }
 
+// Allows returns what the module says.
 func (s foreignSource) Allows(r *http.Request, o origins.Origin) (policy.Admission, error) {
-	if l, ok := s.OriginSource.(openSource); ok {
-		yes, open, err := l.allowsOrigin(r, o)
-		switch {
-		case yes && open:
-			return policy.AdmittedOpen, err
-		case yes:
-			return policy.Admitted, err
-		}
+	allowed, err := s.AllowsOrigin(r, o.String())
+	if !allowed || err != nil {
 		return policy.Refused, err
 	}
-	if yes, err := s.AllowsOrigin(r, o.String()); yes {
-		return policy.Admitted, err
-	} else {
-		return policy.Refused, err
-	}
+	return policy.Admitted, nil
 }
 
+// Claims yields one claim, because nothing is known of the module.
 func (s foreignSource) Claims() iter.Seq[policy.Claim] {
-	return func(yield func(policy.Claim) bool) { yield(policy.Claim{Option: "dynamic_origins", Runtime: true}) }
+	name := fmt.Sprintf("%T", s.OriginSource)
+	if m, ok := s.OriginSource.(caddy.Module); ok {
+		name = m.CaddyModule().ID.Name()
+	}
+	return sources.ClaimAtRuntime(name)
+}
+
+// liveSource is what the sources that live longer than a configuration have in
+// common, from Provision to Cleanup.
+type liveSource struct {
+	source interface {
+		policy.Source
+		Close() error
+	} // nil until Provision has succeeded
+	closed bool
+}
+
+// Allows returns what the source says about o, the origin of r.
+func (s *liveSource) Allows(r *http.Request, o origins.Origin) (policy.Admission, error) {
+	return s.source.Allows(r, o)
+}
+
+// Claims yields what the source can admit.
+func (s *liveSource) Claims() iter.Seq[policy.Claim] { return s.source.Claims() }
+
+// AllowsOrigin reports whether the source allows the origin.
+func (s *liveSource) AllowsOrigin(r *http.Request, origin string) (bool, error) {
+	o, ok := origins.Parse(origin)
+	if !ok {
+		return false, nil
+	}
+	admission, err := s.Allows(r, o)
+	return admission != policy.Refused, err
+}
+
+// Cleanup releases what Provision has acquired. Requests that are under way may
+// still use the source.
+func (s *liveSource) Cleanup() error {
+	if s.source == nil || s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.source.Close()
+}
+
+// openList makes the source a list.
+func (s *liveSource) openList(ctx caddy.Context, config sources.ListConfig) error {
+	config.Logger = ctx.Logger()
+	list, err := sources.OpenList(ctx, config)
+	if err != nil {
+		return err
+	}
+	s.source = list
+	return nil
 }
 
 // unmarshalSource parses the source that follows dynamic, and appends its JSON.
-func unmarshalSource(d *caddyfile.Dispenser, sources *[]json.RawMessage) error {
+func unmarshalSource(d *caddyfile.Dispenser, all *[]json.RawMessage) error {
 	if !d.NextArg() {
-		return d.Err("dynamic has no source: write dynamic file, storage, http, ask or match, and its arguments")
+		return d.Err("dynamic: has no source; write dynamic file, storage, http, ask or match, and its arguments")
 	}
 	name := d.Val()
 	id := sourceNamespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("unknown source %q of dynamic: write one of file, storage, http, ask and match, or build Caddy with the module %s", name, id)
+		return d.Errf("dynamic %q: unknown source; write one of file, storage, http, ask and match, or build Caddy with the module %s", name, id)
 	}
 	unmarshaler, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -114,99 +149,72 @@ func unmarshalSource(d *caddyfile.Dispenser, sources *[]json.RawMessage) error {
 	}
 	source, ok := unmarshaler.(OriginSource)
 	if !ok {
-		return d.Errf("module %s (%T) is no origin source", id, unmarshaler)
+		return d.Errf("module %s (%T) is not an origin source", id, unmarshaler)
 	}
-	*sources = append(*sources, caddyconfig.JSONModuleObject(source, "source", name, nil))
+	*all = append(*all, caddyconfig.JSONModuleObject(source, "source", name, nil))
 	return nil
 }
 
-// setDefault sets a duration that is not set, and refuses one that cannot be
-// meant.
-func setDefault(d *caddy.Duration, name string, value time.Duration) error {
+// setDuration sets a duration that is 0 to its default, and refuses one that is
+// not plausible.
+func setDuration(d *caddy.Duration, name string, defaultValue time.Duration) error {
 	if *d == 0 {
-		*d = caddy.Duration(value)
+		*d = caddy.Duration(defaultValue)
 	}
-	return checkDuration(*d, name, value)
+	return checkDuration(*d, name, defaultValue)
 }
 
-// checkDuration refuses a duration that is negative, and one that is hardly any:
-// a source would do nothing but refresh.
+// checkDuration refuses a duration that is negative, and one that is very short: a
+// source would do nothing but refresh.
 func checkDuration(d caddy.Duration, name string, example time.Duration) error {
 	switch {
 	case d < 0:
-		return fmt.Errorf("%s %s is negative: write one such as %q", name, time.Duration(d), example)
+		return fmt.Errorf("%s %s: must not be negative; write a duration such as %q", name, time.Duration(d), example)
 	case d > 0 && d < caddy.Duration(time.Millisecond):
-		return fmt.Errorf("%s %s is shorter than 1ms: write one such as %q, since a number without a unit counts nanoseconds", name, time.Duration(d), example)
+		return fmt.Errorf("%s %s: is shorter than 1ms, as a number without a unit counts nanoseconds; write a duration such as %q", name, time.Duration(d), example)
 	}
 	return nil
 }
 
-// unmarshalListSource parses the tokens of a source that is a list: its name, the
-// place where the list is, and a block with refresh and further options.
-func unmarshalListSource(d *caddyfile.Dispenser, what, example string, place *string, refresh *caddy.Duration, options map[string]func() error) error {
-	if options == nil {
-		options = make(map[string]func() error)
+// setNumber sets a number that is 0 to its default, and refuses a negative one.
+func setNumber(n *int, name string, defaultValue int) error {
+	if *n < 0 {
+		return fmt.Errorf("%s %d: must not be negative; write a number such as %d", name, *n, defaultValue)
 	}
-	options["refresh"] = func() error { return unmarshalDuration(d, refresh) }
-	return unmarshalOptions(d, what, example, place, options)
-}
-
-// unmarshalOptions parses the tokens of a source: its name, one argument and a
-// block of options, which may stand once each, but for header_up.
-func unmarshalOptions(d *caddyfile.Dispenser, what, example string, argument *string, options map[string]func() error) error {
-	d.Next() // consume source name
-	name := d.Val()
-	if !d.NextArg() {
-		return d.Errf("%s needs %s: write it after %[1]s, as in dynamic %[1]s %[3]s", name, what, example)
-	}
-	*argument = d.Val()
-	if d.NextArg() {
-		return d.Errf("%s takes one argument, %s, but %q follows: write options in a block", name, what, d.Val())
-	}
-	seen := make(map[string]bool)
-	for d.NextBlock(0) {
-		option := d.Val()
-		unmarshal, ok := options[option]
-		if !ok {
-			return d.Errf("unknown option %q of %s: write one of %s", option, name, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
-		}
-		if seen[option] && option != "header_up" {
-			return d.Errf("%s stands twice: write it once", option)
-		}
-		seen[option] = true
-		if err := unmarshal(); err != nil {
-			return err
-		}
+	if *n == 0 {
+		*n = defaultValue
 	}
 	return nil
 }
 
-// unmarshalDuration parses the one argument of an option, a duration but 0.
-func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
-	option := d.Val()
-	if err := unmarshalDurationOrZero(d, duration); err != nil {
-		return err
+// sourceURL returns the URL of a source, with global placeholders replaced.
+func sourceURL(source, text string) (*url.URL, error) {
+	text, err := replaceGlobals(text)
+	var u *url.URL
+	if err == nil {
+		u, err = sources.ParseURL(text)
 	}
-	if *duration == 0 {
-		return d.Errf("%s %q is no duration longer than 0: write one such as 30s", option, d.Val())
+	if err != nil {
+		return nil, fmt.Errorf("%s url: %w", source, err)
 	}
-	return nil
+	return u, nil
 }
 
-// unmarshalDurationOrZero parses the one argument of an option, a duration.
-func unmarshalDurationOrZero(d *caddyfile.Dispenser, duration *caddy.Duration) error {
-	option := d.Val()
-	var value string
-	if !d.AllArgs(&value) {
-		return d.Errf("%s takes one duration, such as 30s", option)
-	}
-	parsed, err := caddy.ParseDuration(value)
-	if err != nil || parsed < 0 {
-		if _, err := strconv.ParseUint(value, 10, 32); err == nil {
-			return d.Errf("%s %q has no unit: write %ss", option, value, value)
+// replaceGlobals replaces the placeholders whose values are known when the config
+// loads. Its errors quote nothing but the placeholder, as the rest may be secret.
+func replaceGlobals(text string) (string, error) {
+	var problem error
+	replaced, err := caddy.NewReplacer().ReplaceFunc(text, func(name string, value any) (any, error) {
+		switch {
+		case !policy.IsGlobalPlaceholder(name):
+			problem = fmt.Errorf("{%s} has no value when the config loads; write {env.*} or {file.*}", name)
+		case value == nil || value == "":
+			problem = fmt.Errorf("{%s} is empty or not set; set it, or remove it", name)
 		}
-		return d.Errf("%s %q is no duration: write one such as 30s", option, value)
+		return value, problem
+	})
+	if problem != nil {
+		return "", problem
 	}
-	*duration = caddy.Duration(parsed)
-	return nil
+	return replaced, err
 }

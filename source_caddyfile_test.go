@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
 
 // segments are the sources as they follow dynamic, and what they set up.
@@ -119,18 +121,15 @@ func decoded(t *testing.T, text string) (object map[string]any) {
 
 // TestSourceDefaults: what is not set has the value that is documented.
 func TestSourceDefaults(t *testing.T) {
-	j := newJudge(t, answerStatus(200))
 	path := filepath.Join(t.TempDir(), "origins")
 	if err := os.WriteFile(path, []byte("# none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ask, list := provisionAsk(t, j.URL, ""), new(HTTPSource)
-	list.URL = j.URL
-	file := &FileSource{Path: path}
+	file, list, ask := &FileSource{Path: path}, &HTTPSource{URL: "http://127.0.0.1:1"}, &AskSource{URL: "http://127.0.0.1:1"}
 	for _, s := range []interface {
 		caddy.Provisioner
 		caddy.CleanerUpper
-	}{list, file} {
+	}{file, list, ask} {
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 		defer cancel()
 		if err := s.Provision(ctx); err != nil {
@@ -146,9 +145,8 @@ func TestSourceDefaults(t *testing.T) {
 		{"file refresh", file.Refresh, 5 * time.Second},
 		{"http refresh", list.Refresh, time.Minute},
 		{"http timeout", list.Timeout, 10 * time.Second},
-		{"http client", caddy.Duration(list.client.Timeout), 10 * time.Second},
+		{"timeout of the list", caddy.Duration(list.source.(*sources.List).Timeout), 10 * time.Second},
 		{"ask timeout", ask.Timeout, 2 * time.Second},
-		{"ask client", caddy.Duration(ask.asker.client.Timeout), 2 * time.Second},
 		{"ask ttl", ask.TTL, 5 * time.Minute},
 		{"ask negative_ttl", ask.NegativeTTL, 30 * time.Second},
 		{"ask max_stale", *ask.MaxStale, time.Hour},
@@ -158,5 +156,11 @@ func TestSourceDefaults(t *testing.T) {
 		if time.Duration(tc.got) != tc.want {
 			t.Errorf("%s: got %d, want %d", tc.name, tc.got, tc.want)
 		}
+	}
+	limits := sources.Limits{
+		Timeout: 2 * time.Second, TTL: 5 * time.Minute, NegativeTTL: 30 * time.Second, MaxStale: time.Hour, CacheSize: 10_000, MaxInFlight: 16,
+	}
+	if got := ask.source.(*sources.Asker).Limits; got != limits {
+		t.Errorf("got %+v, want %+v", got, limits)
 	}
 }

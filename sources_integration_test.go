@@ -130,7 +130,7 @@ func TestStorageLife(t *testing.T) {
 	}
 	// While the list is bad, a reload forgets nothing.
 	putOnShelf("bad")
-	eventually(t, "complaint", func() bool { return c.logged(t, "line 1 is no origin") })
+	eventually(t, "complaint", func() bool { return c.logged(t, "line 1 is not a valid entry") })
 	c.mustAPI(t, "POST", "/load", c.config(source("6ms")))
 	c.checkOrigins(t, "ad")
 	putOnShelf("https://b.example")
@@ -302,12 +302,12 @@ func (*wrongSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // TestWrongSource: a module that is no source is refused, and told what it lacks.
 func TestWrongSource(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http://a.example {\ncors {\ndynamic wrong\n}\n}"), nil)
-	if want := "module http.cors.origins.wrong (*caddycors_test.wrongSource) is no origin source"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "module http.cors.origins.wrong (*caddycors_test.wrongSource) is not an origin source"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	c := control(t, cors("https://a.example"))
 	for handler, problem := range map[string]string{
-		dynamic(`{"source": "wrong"}`): "module *caddycors_test.wrongSource is no origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)",
+		dynamic(`{"source": "wrong"}`): "module *caddycors_test.wrongSource is not an origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)",
 		dynamic(`{"path": "/a"}`):      "module name not specified with key 'source'",
 	} {
 		if status, response := c.api(t, "POST", "/load", c.config(handler)); status != http.StatusBadRequest || !strings.Contains(response, problem) {

@@ -2,9 +2,12 @@ package caddycors
 
 import (
 	"errors"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
@@ -136,5 +139,82 @@ func unmarshalFlag(d *caddyfile.Dispenser, value *bool) error {
 		return d.Errf("%s: does not take a value, but %q follows; write it alone, or leave it out", name, d.Val())
 	}
 	*value = true
+	return nil
+}
+
+// unmarshalOptions parses the tokens of a source: its name, one argument and a
+// block of options. what names the argument, and example is one. Only header_up
+// may be repeated.
+func unmarshalOptions(d *caddyfile.Dispenser, what, example string, argument *string, options map[string]func() error) error {
+	d.Next() // consume source name
+	name := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s: needs %s; write it after %[1]s, as in dynamic %[1]s %[3]s", name, what, example)
+	}
+	*argument = d.Val()
+	if d.NextArg() {
+		return d.Errf("%s: takes one argument, %s, but %q follows; write options in a block", name, what, d.Val())
+	}
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		option := d.Val()
+		unmarshal, ok := options[option]
+		if !ok {
+			return d.Errf("%s: unknown option %q; write one of %s", name, option, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
+		}
+		if seen[option] && option != "header_up" {
+			return d.Errf("%s: is specified more than once; write it once", option)
+		}
+		seen[option] = true
+		if err := unmarshal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalDuration parses the one argument of an option, a positive duration.
+func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
+	option := d.Val()
+	if err := unmarshalDurationOrZero(d, duration); err != nil {
+		return err
+	}
+	if *duration == 0 {
+		return d.Errf("%s %q: must be a positive duration, such as 30s", option, d.Val())
+	}
+	return nil
+}
+
+// unmarshalDurationOrZero parses the one argument of an option, a duration that is
+// not negative.
+func unmarshalDurationOrZero(d *caddyfile.Dispenser, duration *caddy.Duration) error {
+	option := d.Val()
+	var value string
+	if !d.AllArgs(&value) {
+		return d.Errf("%s: takes one duration, such as 30s", option)
+	}
+	parsed, err := caddy.ParseDuration(value)
+	if err != nil || parsed < 0 {
+		if _, err := strconv.ParseUint(value, 10, 32); err == nil {
+			return d.Errf("%s %q: has no unit; write %ss", option, value, value)
+		}
+		return d.Errf("%s %q: is not a valid duration; write one such as 30s", option, value)
+	}
+	*duration = caddy.Duration(parsed)
+	return nil
+}
+
+// unmarshalNumber parses the one argument of an option, a positive number.
+func unmarshalNumber(d *caddyfile.Dispenser, number *int, example int) error {
+	option := d.Val()
+	var value string
+	if !d.AllArgs(&value) {
+		return d.Errf("%s: takes one number, such as %d", option, example)
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n <= 0 {
+		return d.Errf("%s %q: must be a positive number, such as %d", option, value, example)
+	}
+	*number = n
 	return nil
 }
