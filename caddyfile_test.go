@@ -123,7 +123,6 @@ func TestJSONRoundTrip(t *testing.T) {
 		ExposeHeaders:        []string{"ETag"},
 		AllowCredentials:     true,
 		AllowTiming:          true,
-		AllowPrivateNetwork:  true,
 		MaxAge:               &age,
 		PreflightStatus:      200,
 		PreflightPassthrough: true,

@@ -35,8 +35,9 @@ const maxQuote = 64
 // ParseList parses the text of a list. It may hold exact origins and patterns
 // with wildcards for subdomains and ports: neither "*" nor "null", nor a whole
 // scheme. The list keeps the text. If a line is bad, the whole list is, and the
-// error is a *ListError.
-func ParseList(text string) (*List, error) {
+// error is a *ListError. open reports whether strangers can obtain an origin of a
+// pattern; it is asked about each more than once.
+func ParseList(text string, open func(Pattern) bool) (*List, error) {
 	l := new(List)
 	text = strings.TrimPrefix(text, "\uFEFF")
 	number := 0
@@ -53,8 +54,17 @@ func ParseList(text string) (*List, error) {
 			return nil, &ListError{number, strings.ToValidUTF8(line[:min(len(line), maxQuote)], "\uFFFD"), err}
 		}
 	}
-	l.closed.build(text, func(yield func(Pattern, int)) { eachEntry(text, false, yield) })
-	l.open.build(text, func(yield func(Pattern, int)) { eachEntry(text, true, yield) })
+	entries := func(want bool) func(func(Pattern, int)) {
+		return func(yield func(Pattern, int)) {
+			eachEntry(text, func(p Pattern, at int) {
+				if open(p) == want {
+					yield(p, at)
+				}
+			})
+		}
+	}
+	l.closed.build(text, entries(false))
+	l.open.build(text, entries(true))
 	return l, nil
 }
 
@@ -92,9 +102,9 @@ func checkEntry(entry, comment string) error {
 	return nil
 }
 
-// eachEntry yields the patterns of a list without faults that are open, or that
-// are not, and where in the text they begin.
-func eachEntry(text string, open bool, yield func(Pattern, int)) {
+// eachEntry yields the patterns of a list without faults, and where in the text
+// they begin.
+func eachEntry(text string, yield func(Pattern, int)) {
 	for at := 0; at < len(text); {
 		end := strings.IndexByte(text[at:], '\n')
 		if end < 0 {
@@ -103,9 +113,7 @@ func eachEntry(text string, open bool, yield func(Pattern, int)) {
 		line := text[at : at+end]
 		if entry, _ := splitLine(line); entry != "" {
 			p, _ := parsePattern(entry)
-			if _, isOpen := p.Open(); isOpen == open {
-				yield(p, at+strings.Index(line, entry))
-			}
+			yield(p, at+strings.Index(line, entry))
 		}
 		at += end + 1
 	}

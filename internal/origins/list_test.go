@@ -9,13 +9,19 @@ import (
 	"testing"
 )
 
+// below reports whether a pattern is of the names below github.io.
+func below(p Pattern) bool {
+	_, after, ok := p.Wildcard()
+	return ok && after == ".github.io"
+}
+
 func TestParseList(t *testing.T) {
 	const text = "\uFEFF# comment\n\nhttps://a.example\r\n  https://*.b.example:*\t# note\n#https://c.example\n" +
 		"https://a.example\nhttps://*.github.io#x\n"
-	if _, err := ParseList(text); err == nil {
+	if _, err := ParseList(text, below); err == nil {
 		t.Error("a # within an entry begins a comment")
 	}
-	l, err := ParseList(strings.Replace(text, "#x", " #x", 1) + "http://[::1]:*")
+	l, err := ParseList(strings.Replace(text, "#x", " #x", 1)+"http://[::1]:*", below)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +68,7 @@ func TestListErrors(t *testing.T) {
 		{"https://a.example/" + strings.Repeat("x", 100), 1, `line 1: "https://a.example/` + strings.Repeat("x", 46) + `" is no origin: write origins such as https://app.example.com`},
 		{"\xff\xfe", 1, "line 1: \"\uFFFD\" has a character that no origin has: write origins such as https://app.example.com"},
 	} {
-		_, err := ParseList(tc.text)
+		_, err := ParseList(tc.text, below)
 		var e *ListError
 		if !errors.As(err, &e) || e.Line != tc.line || e.Error() != tc.want {
 			t.Errorf("%q:\n got %v\nwant %s", tc.text, err, tc.want)
@@ -72,7 +78,7 @@ func TestListErrors(t *testing.T) {
 
 func TestBlank(t *testing.T) {
 	for text, want := range map[string]bool{"": true, "\n \r\n\t": true, "\uFEFF": true, "# none": false, "https://a.example": false} {
-		l, err := ParseList(text)
+		l, err := ParseList(text, below)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +97,7 @@ func FuzzList(f *testing.F) {
 		f.Add(tc.s+"\nhttps://*.com", tc.s)
 	}
 	f.Fuzz(func(t *testing.T, text, origin string) {
-		l, err := ParseList(text)
+		l, err := ParseList(text, below)
 		if err != nil {
 			var e *ListError
 			if !errors.As(err, &e) || len(e.Text) > 3*maxQuote || len(e.Error()) > 8*maxQuote {
@@ -143,7 +149,7 @@ func BenchmarkParseList(b *testing.B) {
 	}
 	b.Run("build", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := ParseList(text); err != nil {
+			if _, err := ParseList(text, below); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -151,13 +157,13 @@ func BenchmarkParseList(b *testing.B) {
 	b.Run("heap", func(b *testing.B) {
 		runtime.GC()
 		base := heap() - float64(len(text))
-		l, err := ParseList(text)
+		l, err := ParseList(text, below)
 		if err != nil {
 			b.Fatal(err)
 		}
 		runtime.GC()
 		live := heap() - base
-		next, err := ParseList(strings.Clone(text)) // as it is read
+		next, err := ParseList(strings.Clone(text), below) // as it is read
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -173,7 +179,7 @@ func BenchmarkParseList(b *testing.B) {
 // hot ones, of ones that are not there, and of random ones.
 func BenchmarkList(b *testing.B) {
 	for _, n := range []int{10, 1_000_000} {
-		l, err := ParseList(million(n))
+		l, err := ParseList(million(n), below)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,10 +1,6 @@
 package origins
 
-import (
-	"strings"
-
-	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
-)
+import "strings"
 
 // Pattern is an origin as it may be configured: an exact origin, or one with a
 // wildcard for one or more labels at the left of its host, for its port, or for
@@ -81,48 +77,33 @@ func (p Pattern) tail() int {
 // Insecure reports whether the pattern admits an insecure origin.
 func (p Pattern) Insecure() bool { return p.scheme == "http" && !isLoopback(p.host) }
 
-// Open reports whether strangers can obtain an origin that the pattern admits: any
-// of an extension's scheme, or one under a public suffix
-// (https://publicsuffix.org) that is its host or lies below it. It returns such an
-// origin. Names under no listed suffix, such as localhost, cannot be registered.
-func (p Pattern) Open() (witness string, open bool) {
+// Scheme returns the scheme.
+func (p Pattern) Scheme() string { return p.scheme }
+
+// Wildcard returns what stands before and after the asterisk of the host. ok is
+// false if there is none.
+func (p Pattern) Wildcard() (before, after string, ok bool) {
 	switch {
 	case p.anyHost:
-		return p.scheme + "://stranger", true
-	case !p.wildcard:
-		return "", false
-	case p.scheme != "http" && p.scheme != "https":
-		return p.scheme + "://stranger." + p.host, true // nobody assigns the hosts of other schemes
+		return "", "", true
+	case p.wildcard:
+		return "", p.s[len(p.scheme)+len("://*"):][:len(".")+len(p.host)], true
 	}
-	suffix := ""
-	if stranger := "stranger." + p.host; suffixes.List().Registrable(stranger) == stranger {
-		suffix = p.host
-	} else if node := suffixes.List().Find(p.host); node != nil {
-		suffix = suffixBelow(node, p.host)
-	}
-	if suffix == "" {
-		return "", false
-	}
-	port := ""
-	if p.port != "" {
-		port = ":" + p.port
-	}
-	return p.scheme + "://stranger." + suffix + port, true
+	return "", "", false
 }
 
-// suffixBelow returns a public suffix below a name, whose node is given, or "".
-func suffixBelow(node *suffixes.Node, name string) string {
-	if node.Wildcard() {
-		return "stranger." + name
+// Sample returns an origin that the pattern admits: the one for whose host s stands
+// in the place of the asterisk, without a port if that can be any.
+func (p Pattern) Sample(s string) string {
+	if p.Exact() {
+		return p.s
 	}
-	for label, child := range node.Children() {
-		below := label + "." + name
-		if child.Suffix() {
-			return below
-		}
-		if suffix := suffixBelow(child, below); suffix != "" {
-			return suffix
-		}
+	origin := p.scheme + "://" + p.host
+	if before, after, ok := p.Wildcard(); ok {
+		origin = p.scheme + "://" + before + s + after
 	}
-	return ""
+	if p.port != "" {
+		origin += ":" + p.port
+	}
+	return origin
 }

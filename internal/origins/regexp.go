@@ -13,18 +13,18 @@ const (
 	maxFinite = 256  // origins that a finite regexp stands for
 )
 
-// Regexp is a regular expression (RE2) that the whole of an origin must match.
+// Regexp is a regular expression (RE2) that the whole of an origin must match. It
+// keeps only what matching needs.
 type Regexp struct {
-	expr      string
-	parsed    *syntax.Regexp
-	re        *regexp.Regexp
-	anyBefore bool // CompileUnanchored has let anything come before
+	expr string
+	re   *regexp.Regexp
+	part bool // a part of the origin may match
 }
 
 // CompileRegexp compiles an expression. It is an error if it is longer than 1,024
 // bytes, or if it matches "null" or the empty string, which are no origins.
 func CompileRegexp(expr string) (*Regexp, error) {
-	re, err := compile(expr)
+	re, err := compile(expr, false)
 	if err != nil {
 		return nil, err
 	}
@@ -37,34 +37,12 @@ func CompileRegexp(expr string) (*Regexp, error) {
 }
 
 // CompileUnanchored compiles an expression that a part of an origin must match, as
-// in matchers of header fields. It may match "null" and the empty string. The
-// analysis takes schemes that it leaves open for http and https.
+// in matchers of header fields. It may match "null" and the empty string.
 func CompileUnanchored(expr string) (*Regexp, error) {
-	re, err := compile(expr)
-	if err != nil {
-		return nil, err
-	}
-	anything, err := syntax.Parse("(?s:.*)", syntax.Perl)
-	if err != nil {
-		return nil, err
-	}
-	whole := &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{re.parsed}}
-	begins, ends := anchors(re.parsed)
-	if !begins {
-		whole.Sub = slices.Insert(whole.Sub, 0, anything)
-	}
-	if !ends {
-		whole.Sub = append(whole.Sub, anything)
-	}
-	re, err = compileParsed(expr, whole)
-	if err != nil {
-		return nil, err
-	}
-	re.anyBefore = !begins
-	return re, nil
+	return compile(expr, true)
 }
 
-func compile(expr string) (*Regexp, error) {
+func compile(expr string, part bool) (*Regexp, error) {
 	if len(expr) > maxRegexp {
 		return nil, fmt.Errorf("regexp %q… has %d bytes: at most %d are allowed: write several regexps, or list the origins", expr[:32], len(expr), maxRegexp)
 	}
@@ -77,15 +55,53 @@ func compile(expr string) (*Regexp, error) {
 		}
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
-	return compileParsed(expr, parsed)
-}
-
-func compileParsed(expr string, parsed *syntax.Regexp) (*Regexp, error) {
+	if part {
+		parsed, _ = around(parsed)
+	}
 	re, err := regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
 	if err != nil {
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
-	return &Regexp{expr: expr, parsed: parsed, re: re}, nil
+	return &Regexp{expr: expr, re: re, part: part}, nil
+}
+
+// Syntax parses the expression once more. The whole of an origin matches what it
+// returns just if it matches the expression. anyBefore reports whether anything may
+// precede what the expression matches.
+func (re *Regexp) Syntax() (parsed *syntax.Regexp, anyBefore bool) {
+	parsed, err := syntax.Parse(re.expr, syntax.Perl)
+	if err != nil { // not possible, as it has been parsed before
+		return &syntax.Regexp{Op: syntax.OpNoMatch}, false
+	}
+	if re.part {
+		return around(parsed)
+	}
+	return parsed, false
+}
+
+// Key returns a text that is the same for just those expressions that match alike
+// by their spelling.
+func (re *Regexp) Key() string {
+	if re.part {
+		return "*" + re.expr // which is not an expression
+	}
+	return re.expr
+}
+
+// around returns an expression that matches what has a part that matches.
+func around(parsed *syntax.Regexp) (whole *syntax.Regexp, anyBefore bool) {
+	anything := func() *syntax.Regexp {
+		return &syntax.Regexp{Op: syntax.OpStar, Sub: []*syntax.Regexp{{Op: syntax.OpAnyChar}}}
+	}
+	whole = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{parsed}}
+	begins, ends := anchors(parsed)
+	if !begins {
+		whole.Sub = slices.Insert(whole.Sub, 0, anything())
+	}
+	if !ends {
+		whole.Sub = append(whole.Sub, anything())
+	}
+	return whole, !begins
 }
 
 // anchors reports whether whatever an expression matches begins, and ends, where
@@ -123,7 +139,8 @@ func (re *Regexp) String() string { return re.expr }
 // Finite returns all origins that match, if the expression spells out at most a
 // few hundred of them. None means that it is dead: it matches no origin.
 func (re *Regexp) Finite() (patterns []Pattern, ok bool) {
-	candidates, ok := enumerate(re.parsed.Simplify())
+	parsed, _ := re.Syntax()
+	candidates, ok := enumerate(parsed.Simplify())
 	if !ok {
 		return nil, false
 	}

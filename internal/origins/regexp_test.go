@@ -1,6 +1,7 @@
 package origins
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -165,6 +166,27 @@ func BenchmarkRegexp(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				match()
+			}
+		})
+	}
+}
+
+// BenchmarkRegexpSize tells how many bytes a regexp keeps.
+func BenchmarkRegexpSize(b *testing.B) {
+	for _, expr := range []string{`https://pr-\d+\.example\.com`, `https://([a-z0-9-]+\.)*example\.com`, `https://.*\.example\.com(:\d+)?`} {
+		b.Run(expr, func(b *testing.B) {
+			var before, after runtime.MemStats
+			for b.Loop() {
+				kept := make([]*Regexp, 1_000)
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				for i := range kept {
+					kept[i], _ = CompileRegexp(expr)
+				}
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(kept)), "bytes/regexp")
+				runtime.KeepAlive(kept)
 			}
 		})
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
@@ -318,7 +319,7 @@ func (s *sharedList) refresh(user *List) error {
 		s.current.Store(&version{old.List, hash, tag})
 		return nil
 	}
-	list, err := origins.ParseList(text)
+	list, err := origins.ParseList(text, openness.OpenPattern)
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,10 @@ func wrongInOwn(rule string) string {
 		return "is not a domain name in lower-case A-labels"
 	}
 	name, wildcard := strings.CutPrefix(rule, "*.")
-	switch node := Public().Find(name); {
-	case node != nil && node.Wildcard():
+	switch node, _ := Public().Find(name); {
+	case node.Wildcard():
 		return "is covered by *." + name + " of the public suffix list"
-	case wildcard && node != nil && node.Suffix() && !strings.Contains(name, "."):
+	case wildcard && node.Suffix() && !strings.Contains(name, "."):
 		return "is a top-level domain"
 	}
 	suffix := name

@@ -1,6 +1,7 @@
 package suffixes
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestRules(t *testing.T) {
 		// What no rule is about is one label by the default rule; so is a name that
 		// is only above those of rules, such as za.
 		listed := icann || strings.Contains(suffix, ".")
-		if n := Public().Child(suffix); n != nil && !n.Suffix() && !n.Wildcard() {
+		if n, ok := Public().Child(suffix); ok && !n.Suffix() && !n.Wildcard() {
 			listed = false
 		}
 		if listed && suffix != host {
@@ -31,9 +32,9 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", host, got, want)
 		}
 	}
-	var walk func(n *Node, name string)
-	walk = func(n *Node, name string) {
-		for label, child := range n.Children() {
+	var walk func(n Node, name string)
+	walk = func(n Node, name string) {
+		for label, child := range n.Children {
 			host := strings.TrimSuffix(label+"."+name, ".")
 			for _, prefix := range []string{"", "a.", "b.a.", "www.", "c.b.a."} {
 				check(prefix + host)
@@ -47,5 +48,47 @@ func TestRules(t *testing.T) {
 	}
 	if names < 50_000 {
 		t.Errorf("only %d names", names)
+	}
+}
+
+// BenchmarkParse times what the first entry pays that needs the list.
+func BenchmarkParse(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		Parse(rules)
+	}
+}
+
+// TestWalk: an automaton meets the labels that it can read, and the state behind
+// each.
+func TestWalk(t *testing.T) {
+	root := Parse("com\na.com\nba.com\nb.c.com\n!d.com\n*.e.com\nother")
+	com, ok := root.Child("com")
+	if !ok || !com.Suffix() {
+		t.Fatalf("com: %+v", com)
+	}
+	var got []string
+	step := func(state int, c byte) int { // reads a and b, and counts
+		if c > 'b' {
+			return 0
+		}
+		return state + 1
+	}
+	com.Walk(1, step, func(label string, child Node, state int) bool {
+		got = append(got, fmt.Sprint(label, child.Suffix(), state))
+		return true
+	})
+	if want := "[atrue 2 batrue 3]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	got = nil
+	for label, child := range com.Children {
+		got = append(got, fmt.Sprint(label, child.Suffix(), child.Wildcard(), child.Excepted()))
+	}
+	if want := "[atrue false false batrue false false cfalse false false dfalse false true efalse true false]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	for range com.Children {
+		break
 	}
 }

@@ -1,47 +1,50 @@
-package origins
+package openness
 
 import "container/heap"
 
 // graph is an automaton whose strings can be listed.
 type graph struct {
-	edges [][]edge // by node
-	start int
-	back  [][]int         // by node, where edges to it come from
-	spend func(steps int) // takes steps off a budget
+	m     *machine  // whose budget is used
+	edges [][]step  // by node
+	back  [][]int32 // by node, where edges to it come from
 }
 
-type edge struct {
+type step struct {
 	c  byte
-	to int
+	to int32
 }
 
-// build returns the graph of all nodes that are reachable from start, which next
-// yields the edges of; and its nodes in the order of their numbers.
-func build[N comparable](spend func(int), start N, next func(N, func(byte, N))) (g *graph, nodes []N) {
-	number := map[N]int{start: 0}
+// build returns the graph of all nodes that are reachable from the start, of which
+// next yields the edges; and the nodes in the order of their numbers, beginning
+// with the start.
+func build[N comparable](m *machine, start N, next func(N, func(byte, N))) (g *graph, nodes []N) {
+	number := map[N]int32{start: 0}
 	nodes = []N{start}
-	g = &graph{spend: spend}
+	g = &graph{m: m}
 	for i := 0; i < len(nodes); i++ {
-		var edges []edge
+		var edges []step
 		next(nodes[i], func(c byte, to N) {
 			n, ok := number[to]
 			if !ok {
-				n = len(nodes)
+				n = int32(len(nodes))
 				number[to] = n
 				nodes = append(nodes, to)
-				if n > 64*maxStates {
-					panic(errBudget)
-				}
 			}
-			spend(1)
-			edges = append(edges, edge{c, n})
+			m.spend(1)
+			edges = append(edges, step{c, n})
 		})
 		g.edges = append(g.edges, edges)
+		if len(nodes) > 64*maxStates {
+			m.over = true
+		}
+		if m.over {
+			return &graph{m: m, edges: make([][]step, len(nodes)), back: make([][]int32, len(nodes))}, nodes
+		}
 	}
-	g.back = make([][]int, len(nodes))
+	g.back = make([][]int32, len(nodes))
 	for from, edges := range g.edges {
 		for _, e := range edges {
-			g.back[e.to] = append(g.back[e.to], from)
+			g.back[e.to] = append(g.back[e.to], int32(from))
 		}
 	}
 	return g, nodes
@@ -50,14 +53,14 @@ func build[N comparable](spend func(int), start N, next func(N, func(byte, N))) 
 // distances returns for each node how far an accepted one is, -1 if none can be
 // reached.
 func (g *graph) distances(accepted []bool) []int {
-	g.spend(len(g.edges))
+	g.m.spend(len(g.edges))
 	distance := make([]int, len(g.edges))
-	var queue []int
+	var queue []int32
 	for n := range distance {
 		distance[n] = -1
 		if accepted[n] {
 			distance[n] = 0
-			queue = append(queue, n)
+			queue = append(queue, int32(n))
 		}
 	}
 	for len(queue) > 0 {
@@ -75,35 +78,36 @@ func (g *graph) distances(accepted []bool) []int {
 
 // list yields the strings that lead from the start to an accepted node, the
 // shortest first, of at most longest bytes, each once if the graph is
-// deterministic. It yields until there are no more, and then returns true, or
-// until yield returns false.
-func (g *graph) list(accepted []bool, longest int, yield func(string) bool) (exhausted bool) {
+// deterministic. It ends when there are no more, when yield returns false, or when
+// the budget is used up.
+func (g *graph) list(accepted []bool, longest int, yield func(string) bool) {
 	distance := g.distances(accepted)
-	if distance[g.start] < 0 {
-		return true
+	if distance[0] < 0 {
+		return
 	}
-	queue := &pathQueue{{node: g.start, total: distance[g.start]}}
+	queue := &pathQueue{{total: distance[0]}}
 	for queue.Len() > 0 {
 		p := heap.Pop(queue).(path)
 		if accepted[p.node] {
-			if !yield(p.text) {
-				return false
+			if g.m.over || !yield(p.text) {
+				return
 			}
 		}
 		for _, e := range g.edges[p.node] {
 			total := len(p.text) + 1 + distance[e.to]
 			if distance[e.to] >= 0 && total <= longest {
-				g.spend(10) // with what the string takes
+				if !g.m.spend(10) { // with what the string takes
+					return
+				}
 				heap.Push(queue, path{node: e.to, text: p.text + string(e.c), total: total})
 			}
 		}
 	}
-	return true
 }
 
 // path is a string on its way to an accepted node.
 type path struct {
-	node  int
+	node  int32
 	text  string
 	total int // the least length that it can end with
 }
@@ -118,27 +122,6 @@ func (q pathQueue) Less(i, j int) bool {
 		return q[i].total < q[j].total
 	}
 	return plainer(q[i].text, q[j].text)
-}
-
-// plainer reports whether a comes before b, in an order in which letters come
-// before digits, and all else behind: no name that begins with a hyphen can be
-// registered in practice.
-func plainer(a, b string) bool {
-	rank := func(c byte) int {
-		switch {
-		case class[c]&lower != 0:
-			return int(c)
-		case class[c]&digit != 0:
-			return int(c) | 0x100
-		}
-		return int(c) | 0x200
-	}
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return rank(a[i]) < rank(b[i])
-		}
-	}
-	return len(a) < len(b)
 }
 func (q *pathQueue) Push(p any) { *q = append(*q, p.(path)) }
 func (q *pathQueue) Pop() any {

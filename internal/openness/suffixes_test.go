@@ -1,10 +1,11 @@
-package origins
+package openness
 
 import (
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
@@ -41,38 +42,38 @@ func TestOwnSuffixes(t *testing.T) {
 		{"clients.your-server.de", "stranger.clients.your-server.de"},
 		{"mooo.com", "stranger.mooo.com"},
 	} {
-		p, err := ParsePattern("https://*." + tc.name)
+		p, err := origins.ParsePattern("https://*." + tc.name)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if witness, open := p.Open(); !open || witness != "https://"+tc.stranger {
-			t.Errorf("%s: open %t by %q, want %q", p, open, witness, "https://"+tc.stranger)
+		if v := JudgePattern(p); !v.Open || v.Witness != "https://"+tc.stranger {
+			t.Errorf("%s: open %t by %q, want %q", p, v.Open, v.Witness, "https://"+tc.stranger)
 		}
 		expr := `https://.*\.` + regexp.QuoteMeta(tc.name)
-		re, err := CompileRegexp(expr)
+		re, err := origins.CompileRegexp(expr)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		switch got := re.Analyze(suffixes.List()); {
+		switch got := JudgeRegexp(re); {
 		case !got.Open || got.Unproven:
 			t.Errorf("%s: open %t, unproven %t", expr, got.Open, got.Unproven)
 		case suffixes.Own(strings.TrimPrefix(got.Witness, "https://")) == "":
 			t.Errorf("%s: the witness %q is not below a name of our own list", expr, got.Witness)
 		}
-		if p, err = ParsePattern("https://*.acme." + strings.TrimPrefix(tc.stranger, "stranger.")); err != nil {
+		if p, err = origins.ParsePattern("https://*.acme." + strings.TrimPrefix(tc.stranger, "stranger.")); err != nil {
 			t.Error(err)
-		} else if witness, open := p.Open(); open {
-			t.Errorf("%s: open by %q", p, witness)
+		} else if v := JudgePattern(p); v.Open {
+			t.Errorf("%s: open by %q", p, v.Witness)
 		}
 	}
 	for _, s := range []string{"https://*.lvh.me", "https://*.localtest.me", "https://*.example.com", "https://*.acme.io", "https://*.shop.acme.co.uk"} {
-		p, err := ParsePattern(s)
+		p, err := origins.ParsePattern(s)
 		if err != nil {
 			t.Error(err)
-		} else if witness, open := p.Open(); open {
-			t.Errorf("%s: open by %q", s, witness)
+		} else if v := JudgePattern(p); v.Open {
+			t.Errorf("%s: open by %q", s, v.Witness)
 		}
 	}
 }

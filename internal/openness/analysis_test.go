@@ -1,0 +1,238 @@
+package openness
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
+)
+
+func TestAnalyze(t *testing.T) {
+	for _, tc := range []struct {
+		expr string
+		want Verdict
+	}{
+		{`https://.*example\.com`, Verdict{Open: true, Witness: "https://aexample.com", Meant: "example.com"}},
+		{`https://(.+\.)?example\.com`, Verdict{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`^https://.*\.example\.com$`, Verdict{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`^https://.*\bexample\.com$`, Verdict{Open: true, Witness: "https://a-example.com", Meant: "example.com"}},
+		{`https://.*\.Example\.com`, Verdict{Dead: true}},
+		{`https://.*my-?company\.com`, Verdict{Open: true, Witness: "https://mycompany.com"}},
+		{`https://[a-z]+_example\.com`, Verdict{Open: true, Witness: "https://a_example.com"}},
+		{`https://(.+\.)?mybucket\.s3\.amazonaws\.com`, Verdict{Domains: []string{"mybucket.s3.amazonaws.com"}, Meant: "mybucket.s3.amazonaws.com"}},
+		{`https://(.+\.)?b\.a\.kawasaki\.jp`, Verdict{Domains: []string{"b.a.kawasaki.jp"}, Meant: "b.a.kawasaki.jp"}},
+		{`https://(.+\.)?x\.amazonaws\.com`, Verdict{Domains: []string{"amazonaws.com"}, Meant: "amazonaws.com"}},
+		{`https://([a-z0-9]+\.)?eu\.amazonaws\.com`, Verdict{Domains: []string{"amazonaws.com"}, Meant: "amazonaws.com"}},
+		{`http://[0-9.]+`, Verdict{Insecure: "http://1.1.1.1"}},
+		{`https://[0-9.]+(:\d+)?`, Verdict{}},
+		{`https://(?:(.+\.)?example\.com|é(?:` + strings.Repeat("a", 57) + `){1000}|.*\.[a-z]+-evil\.net)`, Verdict{Open: true, Witness: "https://example.com"}},
+		{`https://([a-z]{62}\.){4}[0-9]{4}\.[a-z]{3,}`, Verdict{Dead: true}},
+		{`ftp://[\w.-]+:21`, Verdict{Dead: true}},
+		{`ws://[\w.-]+:80|wss://[\w.-]+:443`, Verdict{Dead: true}},
+		{`(ws|wss)://[\w.-]+:(80|443)`, Verdict{Open: true, Witness: "wss://a:80"}},
+		{`(w|wsss|ftps)://a:80`, Verdict{Domains: []string{"ftps://a", "w://a", "wsss://a"}}},
+		{`ftp://a(:21)?`, Verdict{Domains: []string{"ftp://a"}}},
+		{`(?i)https://.*\.Example\.com`, Verdict{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://www.example.com`, Verdict{Open: true, Witness: "https://wwwaexample.com", Meant: "example.com"}},
+		{`https://[\w.-]+\.example\.com(:\d{2,5})?`, Verdict{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://.*`, Verdict{Open: true, Witness: "https://a.com"}},
+		{`.*://.*`, Verdict{Open: true, Witness: "https://a.com", Insecure: "http://a.com"}},
+		{`https://www\..*`, Verdict{Open: true, Witness: "https://www.a.com"}},
+		{`https://pr-\d+\.preview\.example\.com`, Verdict{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://app-[a-z0-9]+-myteam\.vercel\.app`, Verdict{Open: true, Witness: "https://app-a-myteam.vercel.app"}},
+		{`https://.*\.github\.io`, Verdict{Open: true, Witness: "https://a.github.io"}},
+		{`https://.*\.amazonaws\.com`, Verdict{Open: true, Witness: "https://a.s3-1.amazonaws.com", Meant: "amazonaws.com"}},
+		{`https://.*\.ck`, Verdict{Open: true, Witness: "https://a.a.ck"}},
+		{`https://.*\.www\.ck`, Verdict{Domains: []string{"www.ck"}, Meant: "www.ck"}},
+		{`https://example[0-4]\.com`, Verdict{Domains: []string{"example0.com", "example1.com", "example2.com", "example3.com", "example4.com"}}},
+		{`https://(example0|example[12]|example(3|4))\.com`, Verdict{Domains: []string{"example0.com", "example1.com", "example2.com", "example3.com", "example4.com"}}},
+		{`https://[a-p]\.com`, Verdict{Domains: strings.Fields("a.com b.com c.com d.com e.com f.com g.com h.com i.com j.com k.com l.com m.com n.com o.com p.com")}},
+		{`https://[a-q]\.com`, Verdict{Open: true, Witness: "https://a.com"}},
+		{`https://example\.(com|org|co\.uk)`, Verdict{Domains: []string{"example.co.uk", "example.com", "example.org"}}},
+		{`https?://pr-\d+\.example\.com`, Verdict{Domains: []string{"example.com"}, Meant: "example.com", Insecure: "http://pr-0.example.com"}},
+		{`https?://localhost(:\d+)?`, Verdict{}},
+		{`http://(.+\.)?localhost:\d+`, Verdict{}},
+		{`http://127\.\d+\.\d+\.\d+(:\d+)?`, Verdict{}},
+		{`http://\d+\.\d+\.\d+\.\d+`, Verdict{Insecure: "http://1.1.1.1"}},
+		{`http://\[::1\](:\d+)?`, Verdict{}},
+		{`http://\[::[0-9]\]`, Verdict{Insecure: "http://[::2]"}},
+		{`https://\d+\.\d+\.\d+\.\d+`, Verdict{}},
+		{`https://.*\.lan`, Verdict{}},
+		{`https://[a-z]+`, Verdict{}},
+		{`moz-extension://[0-9a-f-]+`, Verdict{Open: true, Witness: "moz-extension://a"}},
+		{`app://(a|b)\.x`, Verdict{Domains: []string{"app://a.x", "app://b.x"}}},
+		{`file://.*`, Verdict{Dead: true}},
+		{`[a-z]+\.example\.com`, Verdict{Dead: true, Meant: "example.com"}},
+		{`https://.*/`, Verdict{Dead: true}},
+		{`https://.+\.example\.com:443`, Verdict{Dead: true}},
+		{`https://.+\.example\.com:(443|8443)`, Verdict{Domains: []string{"example.com"}}},
+		{`https://.+\.example\.com:6553[6-9]`, Verdict{Dead: true}},
+		{`https://\Q.*\E\.example\.com`, Verdict{Dead: true, Meant: "example.com"}},
+		{`https://.{1,40}\.example\.com`, Verdict{Domains: []string{"example.com"}, Meant: "example.com"}},
+		{`https://(a|b)*a(a|b){20}\.com`, Verdict{Open: true, Unproven: true}},
+	} {
+		re, err := origins.CompileRegexp(tc.expr)
+		if err != nil {
+			t.Errorf("%s: %v", tc.expr, err)
+			continue
+		}
+		got, _ := analyze(re, suffixes.List())
+		if got.Open != tc.want.Open || got.Unproven != tc.want.Unproven || got.Witness != tc.want.Witness || got.Meant != tc.want.Meant ||
+			got.Insecure != tc.want.Insecure || got.Dead != tc.want.Dead || !slices.Equal(got.Domains, tc.want.Domains) {
+			t.Errorf("%s:\n got %+v\nwant %+v", tc.expr, got, tc.want)
+		}
+	}
+}
+
+// toyList has a rule of each kind in letters that are few.
+var toyList = suffixes.Parse("a\nb.a\n*.b\n!c.b\nc\nx.c\nx.b.c\n*.a.b.c")
+
+// tokens are what the expressions of FuzzAnalyze are made of.
+var tokens = []string{
+	"https://", "https://", "http://", "https?://", "x://", `\.`, `\.`, ".", "a", "b", "c", "x", "ab", "[ab]", "[^a]", "[a-c]", ".*", ".+", "(", ")", "|", "?", "*", "+",
+	"{2}", "{0,3}", "$", "^", `\b`, `\B`, ":1", `(:\d+)?`, ":[18]0", "(?i:A)", `\Qa.b\E`, "()", "[[:word:]]", "(?:", "-",
+}
+
+// FuzzAnalyze compares the analysis with brute force: all hosts of a few letters.
+func FuzzAnalyze(f *testing.F) {
+	index := func(token string) byte { return byte(slices.Index(tokens, token)) }
+	for _, expr := range [][]string{
+		{"https://", ".*", `\.`, "a"},
+		{"https://", ".*", "b", `\.`, "a"},
+		{"https?://", "[ab]", `\.`, "(", "a", "|", "b", ")"},
+		{"https://", "(", ".+", `\.`, ")", "?", "c", `\.`, "b", `(:\d+)?`},
+		{"x://", "[a-c]", ".*"},
+		{"https://", ".*", `\b`, "c", `\.`, "c", "$"},
+	} {
+		var bytes []byte
+		for _, token := range expr {
+			bytes = append(bytes, index(token))
+		}
+		f.Add(bytes)
+	}
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		if len(bytes) <= 12 {
+			checkAnalysis(t, bytes)
+		}
+	})
+}
+
+// TestAnalyzeAtRandom does the same for expressions of which most are well formed.
+func TestAnalyzeAtRandom(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		bytes := []byte{byte(rnd.IntN(5))} // a scheme
+		for range 1 + rnd.IntN(10) {
+			bytes = append(bytes, byte(rnd.IntN(len(tokens))))
+		}
+		checkAnalysis(t, bytes)
+	}
+}
+
+// samples are all origins of few letters, with their registrable domains.
+var samples = sync.OnceValue(func() map[origins.Origin]string {
+	samples := make(map[origins.Origin]string)
+	var grow func(host string)
+	grow = func(host string) {
+		for _, scheme := range []string{"https", "http", "x", "ws"} {
+			for _, port := range []string{"", ":1", ":80", ":443"} {
+				if o, ok := origins.Parse(scheme + "://" + host + port); ok {
+					domain := scheme + "://" + host
+					if strings.HasPrefix(scheme, "http") {
+						domain = toyList.Registrable(host)
+					}
+					samples[o] = domain
+				}
+			}
+		}
+		if len(host) < 5 {
+			for _, c := range "abcx." {
+				grow(host + string(c))
+			}
+		}
+	}
+	grow("")
+	return samples
+})
+
+func checkAnalysis(t *testing.T, bytes []byte) {
+	var expr strings.Builder
+	for _, b := range bytes {
+		expr.WriteString(tokens[int(b)%len(tokens)])
+	}
+	re, err := origins.CompileRegexp(expr.String())
+	if err != nil {
+		return
+	}
+	got, domains := analyze(re, toyList)
+	for domain, origin := range domains {
+		o, ok := origins.Parse(origin)
+		if !ok || !re.Match(o) {
+			t.Errorf("%s: origin %q of %q is malformed or does not match", expr.String(), origin, domain)
+		}
+		if o.Scheme() == "http" || o.Scheme() == "https" {
+			if registrable := toyList.Registrable(o.Host()); registrable != domain {
+				t.Errorf("%s: origin %q is of %q, not of %q", expr.String(), origin, registrable, domain)
+			}
+		}
+	}
+	if got.Unproven {
+		return
+	}
+	if got.Open != (len(domains) > MaxDomains) || !got.Open && !slices.Equal(got.Domains, slices.Sorted(maps.Keys(domains))) {
+		t.Errorf("%s: %+v, found %d domains", expr.String(), got, len(domains))
+	}
+	if got.Open {
+		if o, ok := origins.Parse(got.Witness); !ok || !re.Match(o) || strings.HasPrefix(o.Scheme(), "http") && got.Meant != "" && toyList.Registrable(o.Host()) == got.Meant {
+			t.Errorf("%s: witness %q", expr.String(), got.Witness)
+		}
+	}
+	for o, domain := range samples() {
+		if !re.Match(o) {
+			continue
+		}
+		if got.Dead {
+			t.Errorf("%s: dead, but matches %q", expr.String(), o)
+		}
+		if _, ok := domains[domain]; !got.Open && domain != "" && !ok {
+			t.Errorf("%s: %q is of %q, which is not among %v", expr.String(), o, domain, got.Domains)
+		}
+		if o.Insecure() && got.Insecure == "" && !got.Open {
+			t.Errorf("%s: %q is insecure", expr.String(), o)
+		}
+	}
+}
+
+// BenchmarkAnalyze times expressions as people write them, and some that are hard on
+// the analysis.
+func BenchmarkAnalyze(b *testing.B) {
+	for name, expr := range map[string]string{
+		"prefix":    `https://pr-\d+\.example\.com`,
+		"labels":    `https://([a-z0-9-]+\.)*example\.com`,
+		"anything":  `https://.*\.example\.com(:\d+)?`,
+		"schemes":   `https?://.*\.example\.com`,
+		"closed":    `https://(.+\.)?example\.com`,
+		"open":      `https://.*example\.com`,
+		"everyone":  `.*` + `://.*`,
+		"explosive": `https://(a|b)*a(a|b){20}\.com`,
+		"long":      `https://.{1,200}\.example\.com`,
+		"nested":    `https://(([a-z]{1,20}-){1,10}[0-9]{1,5}\.){1,5}example\.com`,
+		"many":      `https://.*\.(` + strings.Repeat("a|", 300) + `b)\.com`,
+	} {
+		re, err := origins.CompileRegexp(expr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				analyze(re, suffixes.List())
+			}
+		})
+	}
+}

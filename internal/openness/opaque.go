@@ -1,0 +1,105 @@
+package openness
+
+import (
+	"slices"
+	"strings"
+)
+
+// opaqueNode is a position in an origin whose scheme is neither http nor https.
+type opaqueNode struct {
+	state  int
+	where  uint8  // in the scheme, the separator or the host
+	scheme string // as far as it could still become one that is told from others
+}
+
+const (
+	inScheme = iota
+	afterColon
+	afterSlash
+	beforeHost
+	inHost
+)
+
+const maxScheme = 64
+
+// Schemes that are told from others: those of otherOrigins are not, and those that
+// have a default port.
+var (
+	notOpaque = []string{"http", "https", "file"}
+	withPort  = []string{"ws", "wss", "ftp"}
+)
+
+// otherOrigins notes the hosts of schemes other than http, https and file.
+// anyBefore tells that the expression need only match the end of an origin.
+func (a *analysis) otherOrigins(anyBefore bool) {
+	known := slices.Concat(notOpaque, withPort)
+	g, nodes := build(a.m, opaqueNode{state: a.start, scheme: "-"}, func(n opaqueNode, yield func(byte, opaqueNode)) {
+		for _, e := range a.m.edges(n.state) {
+			for c := range a.m.alphabet.members[e.class].all {
+				if next, ok := n.read(c, known); ok {
+					next.state = e.to
+					yield(c, next)
+				}
+			}
+		}
+	})
+	accepted := make([]bool, len(nodes))
+	for i, n := range nodes {
+		if n.where == inHost {
+			_, accepted[i] = a.m.end(n.state, cmpOr(n.scheme))
+		}
+	}
+	g.list(accepted, maxScheme+len("://")+maxHost, func(s string) bool {
+		scheme, _, _ := strings.Cut(s, "://")
+		end, ok := a.m.end(a.m.read(a.start, s), scheme)
+		if _, admitted := a.admits(s + end); !ok || !admitted {
+			return true
+		}
+		a.found = true
+		if _, left := a.admits(anyScheme + strings.TrimPrefix(s, scheme) + end); anyBefore && left {
+			return false // who leaves the scheme open thinks of web pages
+		}
+		return a.domain(s, s+end)
+	})
+}
+
+// cmpOr returns a scheme that is told from others, or one that is not.
+func cmpOr(scheme string) string {
+	if scheme == "" {
+		return anyScheme
+	}
+	return scheme
+}
+
+// anyScheme is a scheme that no expression names.
+const anyScheme = "any-scheme-at-all"
+
+// read returns the position after c.
+func (n opaqueNode) read(c byte, known []string) (opaqueNode, bool) {
+	switch n.where {
+	case inScheme:
+		begins := n.scheme == "-"
+		switch {
+		case c == ':' && !begins && !slices.Contains(notOpaque, n.scheme):
+			n.where = afterColon
+			if !slices.Contains(withPort, n.scheme) {
+				n.scheme = ""
+			}
+		case letters.has(c) || !begins && schemeChars.has(c):
+			prefix := strings.TrimPrefix(n.scheme, "-") + string(c)
+			if !begins && n.scheme == "" || !slices.ContainsFunc(known, func(s string) bool { return strings.HasPrefix(s, prefix) }) {
+				prefix = ""
+			}
+			n.scheme = prefix
+		default:
+			return n, false
+		}
+		return n, true
+	case afterColon, afterSlash:
+		n.where++
+		return n, c == '/'
+	default:
+		n.where = inHost
+		return n, opaqueChars.has(c)
+	}
+}
