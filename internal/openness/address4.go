@@ -3,6 +3,8 @@ package openness
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // addresses4 is the IPv4 addresses that an automaton can read as a host.
@@ -30,6 +32,19 @@ func (w *web) addresses4() {
 		return
 	}
 	w.found = true
+	a.wanted = public4
+	note := func(origin string) bool { return w.domain(hostOf(origin), origin) }
+	for _, likely := range []string{"203.0.113.7", "198.51.100.7", "192.0.2.7"} { // set aside for examples
+		if end, ok := a.m.end(a.m.read(w.start, likely), w.scheme); ok && w.more() {
+			note(w.scheme + "://" + likely + end)
+			if w.scheme == "http" && w.Insecure == "" {
+				w.Insecure = w.scheme + "://" + likely + end
+			}
+		}
+	}
+	if w.more() {
+		a.list(part{w.start, 0}, [4]byte{}, note)
+	}
 	if w.scheme == "http" && w.Insecure == "" {
 		a.wanted = func(a, _ byte) bool { return a != 127 }
 		a.list(part{w.start, 0}, [4]byte{}, func(origin string) bool {
@@ -37,6 +52,19 @@ func (w *web) addresses4() {
 			return false
 		})
 	}
+}
+
+// public4 reports whether an address that begins so can be anyone's: it is neither
+// private, nor of the link or the machine itself, nor one that no host has.
+func public4(a, b byte) bool {
+	addr := netip.AddrFrom4([4]byte{a, b, 0, 1})
+	return !addr.IsPrivate() && !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && a > 0 && a < 224
+}
+
+// hostOf returns the host of a well-formed origin.
+func hostOf(origin string) string {
+	o, _ := origins.Parse(origin)
+	return o.Host()
 }
 
 // complete reports whether an address can be completed from a part on.

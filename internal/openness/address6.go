@@ -60,6 +60,17 @@ func (w *web) addresses6() {
 			a.list(start, nil, yield)
 		}
 	}
+	// likely is set aside for examples.
+	const likely = "2001:db8::7]"
+	if end, ok := w.m.end(w.m.read(bracket, likely), w.scheme); ok && w.more() {
+		w.domain("["+likely, w.scheme+"://["+likely+end)
+	}
+	if w.more() {
+		list(prefix6.public, func(origin string) bool {
+			host := hostOf(origin)
+			return host == "[::]" || host == "[::1]" || w.domain(host, origin)
+		})
+	}
 	list(func(prefix6) bool { return true }, func(origin string) bool {
 		o, ok := w.admits(origin)
 		w.found = w.found || ok
@@ -149,6 +160,10 @@ func (a *addresses6) next(p prefix6, yield func(byte, prefix6) bool) {
 		}
 	}
 }
+
+// public reports whether a whole address is neither private nor of the link. The
+// machine itself is not told from others.
+func (p prefix6) public() bool { return p.local != local6Proven }
 
 func (p prefix6) digit(c byte) (prefix6, bool) {
 	switch {

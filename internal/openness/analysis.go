@@ -1,6 +1,7 @@
 package openness
 
 import (
+	"net/netip"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ type analysis struct {
 	domains map[string]string // with an origin of each
 	worth   int               // of the witness
 	found   bool              // a well-formed origin matches
+	// anyScheme says that the scheme is left open, and that the expression would be
+	// closed if it were https.
+	anyScheme bool
 }
 
 // analyze also returns the domains that were found, with an origin of each. list is
@@ -33,11 +37,13 @@ func analyze(re *origins.Regexp, list suffixes.Node) (Verdict, map[string]string
 	a := &analysis{re: re, m: m, start: start, list: list, domains: make(map[string]string)}
 	a.Meant = meant(parsed, list)
 	a.webOrigins()
+	a.anyScheme = !m.over && len(a.domains) <= MaxDomains && m.read(start, "anyscheme://") != dead
 	a.otherOrigins(anyBefore)
 	if m.over {
 		unproven.Meant, unproven.Insecure = a.Meant, a.Insecure
 		return unproven, a.domains
 	}
+	a.AnyScheme = a.anyScheme && len(a.domains) > MaxDomains
 	if a.Open = len(a.domains) > MaxDomains; !a.Open {
 		a.Witness = ""
 		a.Dead = !a.found
@@ -65,7 +71,7 @@ func (a *analysis) webOrigins() {
 		}
 		w := &web{analysis: a, backward: read, scheme: scheme, start: state}
 		w.accept = read.set(read.hosts.set(func(state int) bool {
-			_, ok := a.m.end(state, scheme)
+			_, ok := a.m.webEnd(state, scheme)
 			return ok
 		}))
 		if !accepted[w.accept] { // otherwise both schemes have the same hosts
@@ -88,28 +94,45 @@ func (a *analysis) domain(name, origin string) bool {
 	}
 	a.found = true
 	a.domains[name] = origin
-	const best = 3
-	if worth := a.worthOf(o); worth > a.worth ||
-		worth == a.worth && (len(origin) < len(a.Witness) || len(origin) == len(a.Witness) && plainer(origin, a.Witness)) {
+	worth := a.worthOf(o)
+	better := len(origin) < len(a.Witness) || len(origin) == len(a.Witness) && plainer(origin, a.Witness)
+	if worth > a.worth || worth == a.worth && better && !isAddress(o) { // of addresses, the likely ones come first
 		a.worth, a.Witness = worth, origin
 	}
-	return len(a.domains) <= MaxDomains || a.worth < best && len(a.domains) < 10*MaxDomains
+	return a.more()
 }
 
-// worthOf tells how good a witness an origin is: one that is not meant, with a name
-// that can be registered in practice, and one of https.
+// more reports whether more domains are of interest: until it is clear that the
+// expression is open, and then for a better witness.
+func (a *analysis) more() bool {
+	const best = 3
+	return !a.m.over && (len(a.domains) <= MaxDomains || a.worth < best && len(a.domains) < 10*MaxDomains)
+}
+
+// worthOf tells how good a witness an origin is. The best are of https, not of what
+// is meant, and have a name that can be registered in practice.
 func (a *analysis) worthOf(o origins.Origin) int {
 	domain := a.list.Registrable(o.Host())
 	label, _, _ := strings.Cut(domain, ".")
-	switch {
+	switch scheme := o.Scheme(); {
+	case scheme != "http" && scheme != "https":
+		if slices.Contains(likelySchemes, scheme) && isLikely(o.Host()) {
+			return 2
+		}
+		return 1
 	case domain != "" && domain == a.Meant:
 		return 0
 	case label != strings.Trim(label, "-") || strings.Contains(label, "_"):
 		return 1
-	case o.Scheme() != "https":
+	case scheme == "http":
 		return 2
 	}
 	return 3
+}
+
+func isAddress(o origins.Origin) bool {
+	_, err := netip.ParseAddr(strings.Trim(o.Host(), "[]"))
+	return err == nil
 }
 
 // admits reports whether an origin is well formed and matches.

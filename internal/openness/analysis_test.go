@@ -28,8 +28,8 @@ func TestAnalyze(t *testing.T) {
 		{`https://(.+\.)?b\.a\.kawasaki\.jp`, Verdict{Domains: []string{"b.a.kawasaki.jp"}, Meant: "b.a.kawasaki.jp"}},
 		{`https://(.+\.)?x\.amazonaws\.com`, Verdict{Domains: []string{"amazonaws.com"}, Meant: "amazonaws.com"}},
 		{`https://([a-z0-9]+\.)?eu\.amazonaws\.com`, Verdict{Domains: []string{"amazonaws.com"}, Meant: "amazonaws.com"}},
-		{`http://[0-9.]+`, Verdict{Insecure: "http://1.1.1.1"}},
-		{`https://[0-9.]+(:\d+)?`, Verdict{}},
+		{`http://[0-9.]+`, Verdict{Open: true, Witness: "http://203.0.113.7", Insecure: "http://203.0.113.7"}},
+		{`https://[0-9.]+(:\d+)?`, Verdict{Open: true, Witness: "https://203.0.113.7"}},
 		{`https://(?:(.+\.)?example\.com|é(?:` + strings.Repeat("a", 57) + `){1000}|.*\.[a-z]+-evil\.net)`, Verdict{Open: true, Witness: "https://example.com"}},
 		{`https://([a-z]{62}\.){4}[0-9]{4}\.[a-z]{3,}`, Verdict{Dead: true}},
 		{`ftp://[\w.-]+:21`, Verdict{Dead: true}},
@@ -58,10 +58,10 @@ func TestAnalyze(t *testing.T) {
 		{`https?://localhost(:\d+)?`, Verdict{}},
 		{`http://(.+\.)?localhost:\d+`, Verdict{}},
 		{`http://127\.\d+\.\d+\.\d+(:\d+)?`, Verdict{}},
-		{`http://\d+\.\d+\.\d+\.\d+`, Verdict{Insecure: "http://1.1.1.1"}},
+		{`http://\d+\.\d+\.\d+\.\d+`, Verdict{Open: true, Witness: "http://203.0.113.7", Insecure: "http://203.0.113.7"}},
 		{`http://\[::1\](:\d+)?`, Verdict{}},
-		{`http://\[::[0-9]\]`, Verdict{Insecure: "http://[::2]"}},
-		{`https://\d+\.\d+\.\d+\.\d+`, Verdict{}},
+		{`http://\[::[0-9]\]`, Verdict{Domains: strings.Fields("[::2] [::3] [::4] [::5] [::6] [::7] [::8] [::9]"), Insecure: "http://[::2]"}},
+		{`https://\d+\.\d+\.\d+\.\d+`, Verdict{Open: true, Witness: "https://203.0.113.7"}},
 		{`https://.*\.lan`, Verdict{}},
 		{`https://[a-z]+`, Verdict{}},
 		{`moz-extension://[0-9a-f-]+`, Verdict{Open: true, Witness: "moz-extension://a"}},
@@ -85,6 +85,43 @@ func TestAnalyze(t *testing.T) {
 		if got.Open != tc.want.Open || got.Unproven != tc.want.Unproven || got.Witness != tc.want.Witness || got.Meant != tc.want.Meant ||
 			got.Insecure != tc.want.Insecure || got.Dead != tc.want.Dead || !slices.Equal(got.Domains, tc.want.Domains) {
 			t.Errorf("%s:\n got %+v\nwant %+v", tc.expr, got, tc.want)
+		}
+	}
+}
+
+// TestOpenExpressions: the rules that make an expression open, case by case.
+func TestOpenExpressions(t *testing.T) {
+	for _, tc := range []struct{ rule, open, closed string }{
+		{"a finite expression is judged as any other", `https://app.example\.com https://foo.co\.uk https://[a-z]example\.com https://.web\.app https://(www.)?example\.com https://shop[a-q]\.com`,
+			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com`},
+		{"addresses of anyone", `https://\d+\.\d+\.\d+\.\d+(:\d+)? https://[\d.]+ https://203\.0\.113\.\d+ https://172\.\d+\.0\.1 https://100\.64\.\d+\.\d+ https://(1\d\d|10)\.\d+\.\d+\.\d+ https://1\.2\.3\.(1?\d)`,
+			`https://192\.168\.\d+\.\d+ https://10\.[\d.]+ https://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+ https://127\.\d+\.\d+\.\d+ https://169\.254\.\d+\.\d+ https://203\.0\.113\.7 https://1\.2\.3\.(1?[0-7]) http://192\.168\.[\d.]+(:\d+)?`},
+		{"IPv6 addresses of anyone", `https://\[[0-9a-f:]+\] https://\[[0-9a-f:]+\](:\d+)? https://\[2001:db8:[0-9a-f:]+\] https://\[f[0-9a-f:]+\] https://\[fe[0-9a-f:]+\] https://\[fc[0-9a-f]?:[0-9a-f:]+\] https://\[2001:db8::1?[0-9]\] https://\[::ffff:a00:[0-9a-f]+\]`,
+			`https://\[fd[0-9a-f]{2}:[0-9a-f:]+\] https://\[fc00:[0-9a-f:]+\](:\d+)? https://\[fe80:[0-9a-f:]+\] https://\[fe[89ab][0-9a-f]:[0-9a-f:]+\] https://\[::1\] https://\[::[01]?\] https://\[2001:db8::1\] https://\[2001:db8::[1-9]\]`},
+		{"names that cannot be registered", `https://.*\.[a-z]+`, `https://[a-z]+ https://.*\.lan https://.*\.corp https://.*\.internal https://([a-z]+\.)?localhost`},
+		{"hosts of other schemes", `app://[a-z] app://.*\.example\.com moz-extension://[0-9a-f-]+`, `app://[a-p] capacitor://localhost (capacitor|ionic)://(localhost|app)`},
+		{"a dot at the end", `https://.*\.com\. https://.*\.com\.? https://app.example\.com\.`, `https://.*\.example\.com\. https://(.*\.)?example\.com\.?(:\d+)? https://.*\.lan\. http://localhost\.?:\d+`},
+		{"too complex", `https://(a|b)*a(a|b){20}\.com`, ``},
+		{"a scheme that is left open", `.*\.example\.com .+://app\.example\.com [a-z]+://.*\.example\.com`, `https?://.*\.example\.com`},
+	} {
+		for open, list := range map[bool]string{true: tc.open, false: tc.closed} {
+			for expr := range strings.FieldsSeq(list) {
+				re, err := origins.CompileRegexp(expr)
+				if err != nil {
+					t.Errorf("%s: %v", expr, err)
+					continue
+				}
+				v := JudgeRegexp(re)
+				if v.Open != open || v.Dead {
+					t.Errorf("%s: %s: %+v", tc.rule, expr, v)
+				}
+				if want := strings.HasPrefix(tc.rule, "a scheme"); open && v.AnyScheme != want {
+					t.Errorf("%s: %s: %+v", tc.rule, expr, v)
+				}
+				if o, ok := origins.Parse(v.Witness); open && !v.Unproven && (!ok || !re.Match(o) || suffixes.List().Registrable(o.Host()) == "example.com" && o.Scheme() == "https") {
+					t.Errorf("%s: %s: witness %q", tc.rule, expr, v.Witness)
+				}
+			}
 		}
 	}
 }

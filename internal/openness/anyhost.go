@@ -3,6 +3,8 @@ package openness
 import (
 	"slices"
 	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // insecure looks for an insecure origin among those of the domains: all of http are
@@ -13,12 +15,12 @@ func (w *web) insecure() {
 	}
 	var found []string
 	for _, origin := range w.domains {
-		scheme, host, _ := strings.Cut(origin, "://")
-		host, _, _ = strings.Cut(host, ":")
-		if scheme != "http" && scheme != "https" {
+		o, _ := origins.Parse(origin)
+		host := strings.TrimSuffix(o.Host(), ".")
+		if o.Scheme() != "http" && o.Scheme() != "https" || strings.HasPrefix(host, "[") {
 			continue
 		}
-		end, ok := w.m.end(w.m.read(w.start, host), "http")
+		end, ok := w.m.webEnd(w.m.read(w.start, host), "http")
 		if o, admitted := w.admits("http://" + host + end); ok && admitted && o.Insecure() {
 			found = append(found, o.String())
 		}
@@ -70,11 +72,11 @@ func (w *web) findHost(local bool) (origin string) {
 	accepted := make([]bool, len(nodes))
 	for i, n := range nodes {
 		if n.named && (local || n.behind < len(localhost)) {
-			_, accepted[i] = w.m.end(n.state, w.scheme)
+			_, accepted[i] = w.m.webEnd(n.state, w.scheme)
 		}
 	}
 	g.list(accepted, maxHost, func(host string) bool {
-		end, _ := w.m.end(w.m.read(w.start, host), w.scheme)
+		end, _ := w.m.webEnd(w.m.read(w.start, host), w.scheme)
 		if o, ok := w.admits(w.scheme + "://" + host + end); ok && (local || o.Insecure()) {
 			origin = o.String()
 		}

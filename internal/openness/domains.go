@@ -130,6 +130,6 @@ func (w *web) note(domain, host string) bool {
 	if len(host) > maxHost {
 		return w.m.spend(maxSteps / 1000) // very many that are too long take too long
 	}
-	end, _ := w.m.end(w.m.read(w.start, host), w.scheme)
+	end, _ := w.m.webEnd(w.m.read(w.start, host), w.scheme)
 	return w.domain(domain, w.scheme+"://"+host+end)
 }

@@ -17,6 +17,16 @@ func (m *machine) end(state int, scheme string) (end string, ok bool) {
 	return port, port != ""
 }
 
+// webEnd is end for a host of http or https that is a name: a dot may come first,
+// which makes it another host that belongs to the same people.
+func (m *machine) webEnd(state int, scheme string) (end string, ok bool) {
+	if end, ok = m.end(state, scheme); ok {
+		return end, true
+	}
+	end, ok = m.end(m.step(state, '.'), scheme)
+	return "." + end, ok
+}
+
 // endOf is what the end of an origin depends on.
 type endOf struct {
 	state  int

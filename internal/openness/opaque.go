@@ -32,6 +32,12 @@ var (
 // otherOrigins notes the hosts of schemes other than http, https and file.
 // anyBefore tells that the expression need only match the end of an origin.
 func (a *analysis) otherOrigins(anyBefore bool) {
+	if !anyBefore {
+		a.likelyOrigins()
+	}
+	if !a.more() {
+		return
+	}
 	known := slices.Concat(notOpaque, withPort)
 	g, nodes := build(a.m, opaqueNode{state: a.start, scheme: "-"}, func(n opaqueNode, yield func(byte, opaqueNode)) {
 		for _, e := range a.m.edges(n.state) {
@@ -46,7 +52,7 @@ func (a *analysis) otherOrigins(anyBefore bool) {
 	accepted := make([]bool, len(nodes))
 	for i, n := range nodes {
 		if n.where == inHost {
-			_, accepted[i] = a.m.end(n.state, cmpOr(n.scheme))
+			_, accepted[i] = a.m.end(n.state, schemeOr(n.scheme))
 		}
 	}
 	g.list(accepted, maxScheme+len("://")+maxHost, func(s string) bool {
@@ -63,8 +69,46 @@ func (a *analysis) otherOrigins(anyBefore bool) {
 	})
 }
 
-// cmpOr returns a scheme that is told from others, or one that is not.
-func cmpOr(scheme string) string {
+// likelySchemes are those of apps and extensions that are well known.
+var likelySchemes = []string{"app", "capacitor", "ionic", "tauri", "chrome-extension", "moz-extension", "safari-web-extension"}
+
+// likelyOrigins looks for origins of those schemes that have a plain host.
+func (a *analysis) likelyOrigins() {
+	for _, scheme := range likelySchemes {
+		start := a.m.read(a.start, scheme+"://")
+		if start == dead || !a.more() {
+			continue
+		}
+		g, nodes := build(a.m, start, func(state int, yield func(byte, int)) {
+			for _, e := range a.m.edges(state) {
+				for c := range a.m.alphabet.members[e.class].and(opaqueChars).all {
+					yield(c, e.to)
+				}
+			}
+		})
+		accepted := make([]bool, len(nodes))
+		for i, state := range nodes {
+			_, accepted[i] = a.m.end(state, scheme)
+		}
+		g.list(accepted, maxHost, func(host string) bool {
+			end, _ := a.m.end(a.m.read(start, host), scheme)
+			if isLikely(host) {
+				a.domain(scheme+"://"+host, scheme+"://"+host+end)
+			}
+			a.m.spend(1_000)
+			return !isLikely(host)
+		})
+	}
+}
+
+// isLikely reports whether a host looks like one.
+func isLikely(host string) bool {
+	plain := func(c byte) bool { return letters.or(digits).has(c) }
+	return host != "" && plain(host[0]) && plain(host[len(host)-1]) && !strings.Contains(host, "..")
+}
+
+// schemeOr returns a scheme that is told from others, or one that is not.
+func schemeOr(scheme string) string {
 	if scheme == "" {
 		return anyScheme
 	}

@@ -16,6 +16,10 @@ type Verdict struct {
 	// Witness is an origin that a stranger could have, if the entry is open and
 	// that is proven.
 	Witness string
+	// AnyScheme says that the entry is open only because it leaves the scheme open:
+	// apps and extensions choose schemes, and hosts within them, as they like. If it
+	// began with https://, it would be closed.
+	AnyScheme bool
 	// Domains are the registrable domains that the entry admits, if it is not open
 	// and has several.
 	Domains []string

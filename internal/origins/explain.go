@@ -84,8 +84,10 @@ func fault(s string) string {
 		return "has percent-encoding in the host, and browsers send none"
 	case strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }):
 		return "has characters beyond ASCII in the host, which browsers send in Punycode"
-	case strings.HasSuffix(host, "."):
-		return "has a trailing dot, which makes it another origin than without"
+	case strings.HasSuffix(host, ".") && (strings.HasPrefix(host, "*.") || port == "*"):
+		return "has a trailing dot, which makes it another host than without and cannot stand beside a *"
+	case strings.HasSuffix(host, ".") && isIP(strings.TrimSuffix(host, ".")):
+		return "has a trailing dot, and browsers send none after an IP address"
 	case s != strings.ToLower(s):
 		return "has upper-case letters, and browsers send lower case"
 	case strings.HasSuffix(rest, ":"):
@@ -177,7 +179,7 @@ func canonicalHost(host string) (string, error) {
 		return "[" + string(appendIPv6(nil, addr)) + "]", nil
 	}
 	host, wildcard := strings.CutPrefix(host, "*.")
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	host, dot := strings.CutSuffix(strings.ToLower(host), ".")
 	for _, c := range host {
 		if c >= 0x80 {
 			ascii, err := idna.Lookup.ToASCII(host)
@@ -191,8 +193,11 @@ func canonicalHost(host string) (string, error) {
 	if addr, ok := parseIPv4(host); ok {
 		host = addr
 	}
-	if wildcard {
+	switch {
+	case wildcard:
 		host = "*." + host
+	case dot && !isIP(host):
+		host += "."
 	}
 	return host, nil
 }

@@ -37,6 +37,8 @@ func TestIndex(t *testing.T) {
 		{"https://*.foo.com https://*.bar.com", "https://a.foo.com https://a.bar.com", "https://a.barfoo.com https://foo.com https://bar.com"},
 		{"https://*.a.example https://*.b.a.example:8443", "https://x.a.example https://b.a.example https://x.b.a.example https://x.b.a.example:8443", "https://b.a.example:8443 https://x.a.example:8443"},
 		{"https://*.com http://*.example.com", "https://a.com https://example.com https://a.example.com http://a.example.com", "http://a.com http://example.com"},
+		{"https://example.com.", "https://example.com.", "https://example.com https://a.example.com. https://example.com.:8443"},
+		{"https://example.com https://*.example.com https://example.com:* https://*.example.com:*", "https://example.com", "https://example.com. https://a.example.com. https://example.com.:8443 https://a.example.com.:8443"},
 		{"", "", "https://example.com http://localhost"},
 	} {
 		ix := index(t, strings.Fields(tc.patterns)...)

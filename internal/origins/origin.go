@@ -44,7 +44,7 @@ func Parse(s string) (Origin, bool) {
 	}
 	var h int
 	var ok bool
-	if scheme == "http" || scheme == "https" {
+	if isWeb(scheme) {
 		h, ok = scanHost(rest)
 	} else {
 		h, ok = scanOpaqueHost(rest)
@@ -74,8 +74,10 @@ func (o Origin) Insecure() bool {
 	return o.Scheme() == "http" && !isLoopback(o.Host())
 }
 
+func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
+
 func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "[::1]" {
+	if name := strings.TrimSuffix(host, "."); name == "localhost" || strings.HasSuffix(name, ".localhost") || host == "[::1]" {
 		return true
 	}
 	return strings.HasPrefix(host, "127.") && isIPv4(host)
@@ -129,26 +131,33 @@ func scanHost(s string) (n int, ok bool) {
 		return scanIPv6(s)
 	}
 	label, i := 0, 0 // where the last label begins and ends
-	for {
-		for i < len(s) && class[s[i]]&(lower|digit|dash) != 0 {
-			i++
+	for next := 0; ; {
+		for next < len(s) && class[s[next]]&(lower|digit|dash) != 0 {
+			next++
 		}
-		if i == label || i-label > maxLabel {
+		if next == label || next-label > maxLabel {
 			return 0, false
 		}
-		if i == len(s) || s[i] != '.' {
+		if i = next; i == len(s) || s[i] != '.' {
 			break
 		}
-		i++
-		label = i
+		if next++; next == len(s) || class[s[next]]&(lower|digit|dash) == 0 {
+			break
+		}
+		label = next
 	}
 	if i > maxHost {
 		return 0, false
 	}
-	// A host whose last label is a number is an IPv4 address or no host at all
+	dot := i < len(s) && s[i] == '.' // which makes it another host than without
+	// A host whose last label is a number is an IPv4 address, which browsers write
+	// without a dot at the end, or not a host at all
 	// (https://url.spec.whatwg.org/#ends-in-a-number-checker).
-	if class[s[label]]&digit != 0 && isNumber(s[label:i]) && !isIPv4(s[:i]) {
+	if class[s[label]]&digit != 0 && isNumber(s[label:i]) && (dot || !isIPv4(s[:i])) {
 		return 0, false
+	}
+	if dot {
+		i++
 	}
 	return i, true
 }

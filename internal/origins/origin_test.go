@@ -12,6 +12,9 @@ var wellFormed = []struct{ s, scheme, host, port string }{
 	{"http://example.com", "http", "example.com", ""},
 	{"https://example.com:8443", "https", "example.com", "8443"},
 	{"https://example.com:80", "https", "example.com", "80"},
+	{"https://example.com.", "https", "example.com.", ""},
+	{"http://localhost.:8080", "http", "localhost.", "8080"},
+	{"https://" + longHost(253) + ".:65535", "https", longHost(253) + ".", "65535"},
 	{"http://example.com:443", "http", "example.com", "443"},
 	{"https://example.com:1", "https", "example.com", "1"},
 	{"https://example.com:65535", "https", "example.com", "65535"},
@@ -57,7 +60,7 @@ var malformed = []string{
 	"https://example.com:443", "http://example.com:80", "ws://example.com:80", "wss://example.com:443", "ftp://example.com:21",
 	"https://example.com:", "https://example.com:0", "https://example.com:08443", "https://example.com:65536", "https://example.com:100000",
 	"https://example.com:-1", "https://example.com:+1", "https://example.com:8a", "https://example.com:*", "https://example.com:8443:8443",
-	"https://example.com.", "https://.example.com", "https://example..com", "https://.", "https://..",
+	"https://example.com..", "https://example.com..:8443", "https://10.0.0.1.", "https://example.1.", "https://example.0x.", "https://[::1].", "https://.example.com", "https://example..com", "https://.", "https://..",
 	"https://*.example.com", "https://*", "https://ex*mple.com",
 	"https://bücher.example", "https://example.com\x80", "https://example.com\x00", "https://exam\nple.com", "https://exam\tple.com", "https://example.com ",
 	" https://example.com", "https://example.com\r\nX: y", "https://a.com,https://b.com", "https://a.com, https://b.com", "https://a.com https://b.com",
@@ -69,7 +72,7 @@ var malformed = []string{
 	"https://[::ffff:1.2.3.4]", "https://[1::2::3]", "https://[::1.2.3.4]", "https://[127.0.0.1]", "https://[v1.a]", "https://[2001:db8:0:0::1]", "https://[1:2:3:4:5:6:7::]",
 	"file://", "file://localhost", "file://host", "1http://a", "-a://a", "a b://c", "h_p://c", "app://", "app://ho st", "app://host/", "app://h%20", "app://h@x", "app://[::1]", "app://host:0", "app://host:x",
 	"https://" + strings.Repeat("a", 64) + ".com", "https://a." + strings.Repeat("b", 64),
-	"https://" + longHost(254), "app://" + strings.Repeat("a", 254), strings.Repeat("s", 65) + "://h",
+	"https://" + longHost(254), "https://" + longHost(254) + ".", "app://" + strings.Repeat("a", 254), strings.Repeat("s", 65) + "://h",
 	strings.Repeat("s", 64) + "://" + longHost(254) + ":65535", "https://" + strings.Repeat("a.", 8<<10) + "a",
 }
 

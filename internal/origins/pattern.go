@@ -40,7 +40,7 @@ func parsePattern(s string) (p Pattern, ok bool) {
 	if rest == "*" {
 		p.anyHost = true
 		o, ok := Parse(scheme + "://a")
-		return p, ok && o.Scheme() == scheme && scheme != "http" && scheme != "https"
+		return p, ok && o.Scheme() == scheme && !isWeb(scheme)
 	}
 	rest, p.wildcard = strings.CutPrefix(rest, "*.")
 	rest, p.anyPort = strings.CutSuffix(rest, ":*")
@@ -50,6 +50,9 @@ func parsePattern(s string) (p Pattern, ok bool) {
 	}
 	p.host, p.port = o.Host(), o.Port()
 	if p.anyPort && p.port != "" {
+		return p, false
+	}
+	if isWeb(scheme) && strings.HasSuffix(p.host, ".") { // a host of its own, which only an exact pattern can name
 		return p, false
 	}
 	if p.wildcard && (p.host[0] == '[' || isIPv4(p.host) || len(p.host) > maxHost-len("a.")) {

@@ -272,8 +272,9 @@ func (n Node) walk(low, high, depth, state int, step func(int, byte) int, yield 
 
 // Registrable returns the registrable domain of a host: its public suffix and one
 // more label. It returns "" for names that cannot be registered: public suffixes,
-// and those under no listed suffix.
+// and those under no listed suffix. A dot at the end of the host makes no difference.
 func (n Node) Registrable(host string) string {
+	host = strings.TrimSuffix(host, ".")
 	suffix := -1       // where the public suffix begins
 	start := len(host) // where the last label that was looked at begins
 	for node, ok := n, true; ok && start > 0; {

@@ -28,8 +28,10 @@ func TestRules(t *testing.T) {
 		if listed && suffix != host {
 			want = host[strings.LastIndexByte(strings.TrimSuffix(host, "."+suffix), '.')+1:]
 		}
-		if got := Public().Registrable(host); got != want {
-			t.Errorf("%s: got %q, want %q", host, got, want)
+		for _, dot := range []string{"", "."} {
+			if got := Public().Registrable(host + dot); got != want {
+				t.Errorf("%s%s: got %q, want %q", host, dot, got, want)
+			}
 		}
 	}
 	var walk func(n Node, name string)
