@@ -92,8 +92,10 @@ func TestAnalyze(t *testing.T) {
 // TestOpenExpressions: the rules that make an expression open, case by case.
 func TestOpenExpressions(t *testing.T) {
 	for _, tc := range []struct{ rule, open, closed string }{
-		{"a finite expression is judged as any other", `https://app.example\.com https://foo.co\.uk https://[a-z]example\.com https://.web\.app https://(www.)?example\.com https://shop[a-q]\.com`,
-			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com`},
+		{
+			"a finite expression is judged as any other", `https://app.example\.com https://foo.co\.uk https://[a-z]example\.com https://.web\.app https://(www.)?example\.com https://shop[a-q]\.com`,
+			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com`,
+		},
 		{"addresses of anyone", `https://\d+\.\d+\.\d+\.\d+(:\d+)? https://[\d.]+ https://203\.0\.113\.\d+ https://172\.\d+\.0\.1 https://100\.64\.\d+\.\d+ https://(1\d\d|10)\.\d+\.\d+\.\d+ https://1\.2\.3\.(1?\d)`,
 			`https://192\.168\.\d+\.\d+ https://10\.[\d.]+ https://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+ https://127\.\d+\.\d+\.\d+ https://169\.254\.\d+\.\d+ https://203\.0\.113\.7 https://1\.2\.3\.(1?[0-7]) http://192\.168\.[\d.]+(:\d+)?`},
 		{"IPv6 addresses of anyone", `https://\[[0-9a-f:]+\] https://\[[0-9a-f:]+\](:\d+)? https://\[2001:db8:[0-9a-f:]+\] https://\[f[0-9a-f:]+\] https://\[fe[0-9a-f:]+\] https://\[fc[0-9a-f]?:[0-9a-f:]+\] https://\[2001:db8::1?[0-9]\] https://\[::ffff:a00:[0-9a-f]+\]`,
@@ -162,7 +164,7 @@ func FuzzAnalyze(f *testing.F) {
 // TestAnalyzeAtRandom does the same for expressions of which most are well formed.
 func TestAnalyzeAtRandom(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	for range 150 {
 		bytes := []byte{byte(rnd.IntN(5))} // a scheme
 		for range 1 + rnd.IntN(10) {
 			bytes = append(bytes, byte(rnd.IntN(len(tokens))))

@@ -38,6 +38,9 @@ func stranger(p origins.Pattern) string {
 	if host := before + name + after; suffixes.List().Registrable(host) == host {
 		return name
 	}
+	if before != "" || after[0] != '.' {
+		return "" // the asterisk stands for a part of a label
+	}
 	if node, ok := suffixes.List().Find(after[len("."):]); ok {
 		if below := suffixBelow(node); below != "" {
 			return name + "." + below[:len(below)-len(".")]

@@ -11,97 +11,108 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// explain returns the error about s, which is no pattern: why, and what to write
-// instead.
+// A fault is what is wrong with a text that was to be a pattern.
+type fault struct {
+	reason string // the first thing that a reader would point at
+	write  string // instead, "" if that depends on the text
+}
+
+// explain returns the error about s, which is not a pattern.
 func explain(s string) error {
 	return fmt.Errorf("origin %q %s", s, advise(s))
 }
 
-// advise returns what is wrong with s, and what to write instead, as far as that
-// can be told.
+// advise returns what is wrong with s, and what to write instead.
 func advise(s string) string {
-	reason := fault(s)
+	f := faultOf(s)
 	if correction, ok := correct(s); ok {
-		reason, _, _ = strings.Cut(reason, ": write ")
-		return fmt.Sprintf("%s: write %q", reason, correction)
+		f.write = strconv.Quote(correction)
 	}
-	if strings.Contains(reason, ": write ") {
-		return reason
+	if f.write == "" {
+		f.write = "origins such as https://app.example.com"
 	}
-	return reason + ": write origins such as https://app.example.com"
+	return f.reason + ": write " + f.write
 }
 
-// fault returns what is wrong with s, in words: the first thing that a reader
-// would point at.
-func fault(s string) string {
+func faultOf(s string) fault {
 	switch {
 	case s == "":
-		return "is empty"
+		return fault{reason: "is empty"}
 	case strings.EqualFold(s, Null) && s != Null:
-		return "has upper-case letters, and browsers send lower case"
+		return fault{reason: "has upper-case letters, and browsers send lower case"}
 	case s == "*" || s == Null:
-		return "stands for itself and is no pattern"
+		return fault{reason: "stands for itself and is not a pattern"}
 	case strings.ContainsFunc(s, isSeparator):
-		return "is a list: write " + strings.Join(correctAll(strings.FieldsFunc(s, isSeparator)), " ") + ", each by itself"
+		return fault{"is a list", strings.Join(correctAll(strings.FieldsFunc(s, isSeparator)), " ") + ", each by itself"}
 	case strings.ContainsAny(s, "{}"):
-		return "has a placeholder where none is replaced"
+		return fault{reason: "has a placeholder where none is replaced"}
 	case strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }):
-		return "has a character that no origin has"
+		return fault{reason: "has a character that no origin has"}
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
 	case !ok:
-		return "has no scheme, and browsers send one"
+		return fault{reason: "has no scheme, and browsers send one"}
 	case strings.EqualFold(scheme, "file"):
-		return "is a file's, whose pages have the origin null"
+		return fault{reason: "is a file's, whose pages have the origin null"}
 	case strings.Contains(scheme, "*"):
-		return "has a wildcard for the scheme: write the scheme, and one origin for each"
+		return fault{"has a wildcard for the scheme", "the scheme, and one origin for each"}
 	case scanScheme(strings.ToLower(scheme)) != len(scheme) || scheme == "":
-		return "has a malformed scheme"
+		return fault{reason: "has a malformed scheme"}
 	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		if rest[i:] == "/" {
-			return "has a trailing slash, and browsers send none"
+			return fault{reason: "has a trailing slash, and browsers send none"}
 		}
-		return "has a path, and browsers send none"
+		return fault{reason: "has a path, and browsers send none"}
 	}
 	if strings.Contains(rest, "@") {
-		return "has user information, and browsers send none"
+		return fault{reason: "has user information, and browsers send none"}
 	}
-	host, port := SplitPort(rest)
+	return authorityFault(scheme, rest)
+}
+
+// authorityFault is faultOf for a scheme that is well formed, but for its case, and
+// for what follows it.
+func authorityFault(scheme, authority string) fault {
+	upper := scheme+authority != strings.ToLower(scheme+authority)
+	scheme = strings.ToLower(scheme)
+	host, port := SplitPort(authority)
+	_, _, within := cutLabel(host)
+	stars := strings.Count(host, "*")
 	switch {
 	case host == "":
-		return "has no host"
-	case host == "*" && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):
-		return "allows every host: write * to allow every origin, or https://*.example.com for the subdomains of a host"
-	case strings.Contains(strings.TrimPrefix(host, "*."), "*"):
-		return "has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com"
+		return fault{reason: "has no host"}
+	case host == "*" && isWeb(scheme):
+		return fault{"allows every host", "* to allow every origin, or https://*.example.com for the subdomains of a host"}
+	case stars > 1 || stars == 1 && !strings.HasPrefix(host, "*.") && !(within && isWeb(scheme)):
+		return fault{"has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label", "https://*.example.com or https://app-*.example.com"}
 	case strings.HasPrefix(host, "*.") && isIP(host[2:]):
-		return "has a wildcard before an IP address, which has no subdomains"
+		return fault{reason: "has a wildcard before an IP address, which has no subdomains"}
 	case port != "" && port != "*" && strings.Contains(port, "*"):
-		return "has a misplaced *, which stands for a whole port: write :*"
+		return fault{"has a misplaced *, which stands for a whole port", ":*"}
 	case strings.Contains(host, "%"):
-		return "has percent-encoding in the host, and browsers send none"
+		return fault{reason: "has percent-encoding in the host, and browsers send none"}
 	case strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }):
-		return "has characters beyond ASCII in the host, which browsers send in Punycode"
-	case strings.HasSuffix(host, ".") && (strings.HasPrefix(host, "*.") || port == "*"):
-		return "has a trailing dot, which makes it another host than without and cannot stand beside a *"
+		return fault{reason: "has characters beyond ASCII in the host, which browsers send in Punycode"}
+	case strings.HasSuffix(host, ".") && (stars > 0 || port == "*"):
+		return fault{reason: "has a trailing dot, which makes it another host than without and cannot stand beside a *"}
 	case strings.HasSuffix(host, ".") && isIP(strings.TrimSuffix(host, ".")):
-		return "has a trailing dot, and browsers send none after an IP address"
-	case s != strings.ToLower(s):
-		return "has upper-case letters, and browsers send lower case"
-	case strings.HasSuffix(rest, ":"):
-		return "has an empty port, and browsers send none"
+		return fault{reason: "has a trailing dot, and browsers send none after an IP address"}
+	case upper:
+		return fault{reason: "has upper-case letters, and browsers send lower case"}
+	case strings.HasSuffix(authority, ":"):
+		return fault{reason: "has an empty port, and browsers send none"}
 	case port != "" && port != "*" && !validPort(":"+port, ""):
-		return "has a port that is no number from 1 to 65535 without leading zeros"
+		return fault{reason: "has a port that is not a number from 1 to 65535 without leading zeros"}
 	case port != "" && port != "*" && !validPort(":"+port, scheme):
-		return "has the default port of its scheme, and browsers leave it out"
+		return fault{reason: "has the default port of its scheme, and browsers leave it out"}
 	case strings.HasPrefix(host, "[") || isIP(host):
-		return "has an IP address that is not spelled as browsers spell it"
+		return fault{reason: "has an IP address that is not spelled as browsers spell it"}
 	case len(host) > maxHost-len("*."):
-		return "has a host that is too long"
+		return fault{reason: "has a host that is too long"}
 	}
-	return "has a malformed host"
+	return fault{reason: "has a malformed host"}
 }
 
 func isSeparator(c rune) bool { return c == ',' || c == ';' || c == ' ' || c == '\t' }

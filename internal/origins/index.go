@@ -3,7 +3,7 @@ package origins
 import "strings"
 
 // Index is a set of patterns. What a lookup costs does not grow with their
-// number: exact origins and the tails of wildcards are found by hash. The zero
+// number: exact origins and what surrounds a wildcard are found by hash. The zero
 // Index is empty.
 type Index struct {
 	n       int
@@ -13,10 +13,12 @@ type Index struct {
 
 // schemeIndex holds the patterns of a scheme that are not exact.
 type schemeIndex struct {
-	anyHost      bool
-	anyPort      stringSet // hosts: of https://a.example:*, "a.example"
-	tails        tailSet   // of https://*.a.example:8443, ".a.example:8443"
-	anyPortTails tailSet   // of https://*.a.example:*, ".a.example"
+	anyHost       bool
+	anyPort       stringSet // hosts: of https://a.example:*, "a.example"
+	tails         tailSet   // of https://*.a.example:8443, ".a.example:8443"
+	anyPortTails  tailSet   // of https://*.a.example:*, ".a.example"
+	labels        labelSet  // of https://x-*.a.example:8443
+	anyPortLabels labelSet  // of https://x-*.a.example:*
 }
 
 // NewIndex returns the set of the patterns.
@@ -57,7 +59,7 @@ func (ix *Index) build(text string, each func(yield func(Pattern, int))) {
 	each(ix.insert)
 	ix.n = ix.exact.n
 	for _, s := range ix.schemes {
-		ix.n += s.anyPort.n + s.tails.set.n + s.anyPortTails.set.n
+		ix.n += s.anyPort.n + s.tails.set.n + s.anyPortTails.set.n + len(s.labels.patterns) + len(s.anyPortLabels.patterns)
 		if s.anyHost {
 			ix.n++
 		}
@@ -81,6 +83,7 @@ func (ix *Index) count(p Pattern) {
 	switch {
 	case p.anyHost:
 		s.anyHost = true
+	case p.inLabel: // has room as it grows
 	case p.wildcard && p.anyPort:
 		s.anyPortTails.count(p.tail())
 	case p.wildcard:
@@ -100,6 +103,10 @@ func (ix *Index) insert(p Pattern, at int) {
 	host := at + len(p.scheme) + len("://")
 	switch {
 	case p.anyHost:
+	case p.inLabel && p.anyPort:
+		s.anyPortLabels.insert(p)
+	case p.inLabel:
+		s.labels.insert(p)
 	case p.wildcard && p.anyPort:
 		s.anyPortTails.set.insert(host+len("*"), p.tail())
 	case p.wildcard:
@@ -124,9 +131,10 @@ func (ix *Index) Allows(o Origin) bool {
 	if s == nil {
 		return false
 	}
-	host := o.Host()
+	host, authority := o.Host(), o.s[int(o.schemeEnd)+len("://"):]
 	return s.anyHost || s.anyPort.has(host) ||
-		s.tails.hasTailOf(o.s[int(o.schemeEnd)+len("://"):]) || s.anyPortTails.hasTailOf(host)
+		s.tails.hasTailOf(authority) || s.anyPortTails.hasTailOf(host) ||
+		s.labels.admits(authority) || s.anyPortLabels.admits(host)
 }
 
 // tailSet is a set of tails of hosts, each beginning with a dot.

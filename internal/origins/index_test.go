@@ -39,6 +39,9 @@ func TestIndex(t *testing.T) {
 		{"https://*.com http://*.example.com", "https://a.com https://example.com https://a.example.com http://a.example.com", "http://a.com http://example.com"},
 		{"https://example.com.", "https://example.com.", "https://example.com https://a.example.com. https://example.com.:8443"},
 		{"https://example.com https://*.example.com https://example.com:* https://*.example.com:*", "https://example.com", "https://example.com. https://a.example.com. https://example.com.:8443 https://a.example.com.:8443"},
+		{"https://app-*.example.com", "https://app-1.example.com https://app-a-b.example.com https://app--.example.com", "https://app-.example.com https://app-a.b.example.com https://app-a_b.example.com https://xapp-1.example.com https://app-1.example.com:8443 http://app-1.example.com https://app-1.example.com. https://app-1.xexample.com https://app-1 https://app-1.a.example.com"},
+		{"https://*-myteam.vercel.app https://app-*-myteam.vercel.app:8443", "https://x-myteam.vercel.app https://app-1-myteam.vercel.app https://app-1-myteam.vercel.app:8443", "https://-myteam.vercel.app https://myteam.vercel.app https://app-myteam.vercel.app:8443 https://app--myteam.vercel.app:8443 https://x-myteam.vercel.app:8443"},
+		{"https://app-*.example.com:* https://*x.example.com", "https://app-1.example.com https://app-1.example.com:1 https://ax.example.com", "https://x.example.com https://ax.example.com:1 https://app-.example.com:1"},
 		{"", "", "https://example.com http://localhost"},
 	} {
 		ix := index(t, strings.Fields(tc.patterns)...)
@@ -85,6 +88,11 @@ func admits(pattern, origin string) bool {
 			ohost = ohost[:i]
 		}
 	}
+	if before, after, ok := strings.Cut(host, "*"); ok && (before != "" || after[0] != '.') {
+		value, begins := strings.CutPrefix(ohost, before)
+		value, ends := strings.CutSuffix(value, after)
+		return begins && ends && value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	}
 	if tail, ok := strings.CutPrefix(host, "*"); ok {
 		return strings.HasSuffix(ohost, tail) && len(ohost) > len(tail)
 	}
@@ -96,6 +104,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add("https://example.com https://*.example.com", "https://a.example.com")
 	f.Add("https://*.a.b:* http://localhost:* app://*", "https://c.a.b:99")
 	f.Add("https://foo.com https://bar.com", "https://barfoo.com")
+	f.Add("https://a-*.b.c https://*-a.b.c:* https://a-*-b.c:1", "https://a-x-a.b.c")
 	f.Add("https://*.a https://*.b.a https://*.c.b.a:8443", "https://d.c.b.a:8443")
 	for _, tc := range wellFormed {
 		f.Add(tc.s+" https://*.com", tc.s)
@@ -127,8 +136,11 @@ func TestIndexAtRandom(t *testing.T) {
 	for range 2_000 {
 		var list []string
 		for range 1 + rnd.IntN(20) {
-			host := pick("", "*.") + pick("a", "b", "ab") + pick("", ".a", ".b", ".a.b")
-			list = append(list, pick("https", "http", "app")+"://"+host+pick("", ":*", ":1", ":12"))
+			host := pick("", "*.", "*", "a*", "*b.", "a*b.") + pick("a", "b", "ab") + pick("", ".a", ".b", ".a.b")
+			p := pick("https", "http", "app") + "://" + host + pick("", ":*", ":1", ":12")
+			if _, ok := parsePattern(p); ok {
+				list = append(list, p)
+			}
 		}
 		ix := index(t, list...)
 		for range 50 {
@@ -199,11 +211,16 @@ func BenchmarkIndexWildcards(b *testing.B) {
 		for i := range n {
 			patterns = append(patterns, fmt.Sprintf("https://*.tenant-%04d.example.com", i))
 		}
+		for i := range n {
+			patterns = append(patterns, fmt.Sprintf("https://app-*-%04d.example.net", i))
+		}
 		ix := index(b, patterns...)
 		for name, s := range map[string]string{
-			"hit":     "https://app.tenant-0000.example.com",
-			"miss":    "https://app.tenant-x.example.com",
-			"hostile": "https://" + strings.Repeat("a.", 126) + "a",
+			"label hit":  "https://app-x-0000.example.net",
+			"label miss": "https://app-x-y.example.net",
+			"hit":        "https://app.tenant-0000.example.com",
+			"miss":       "https://app.tenant-x.example.com",
+			"hostile":    "https://" + strings.Repeat("a.", 126) + "a",
 		} {
 			o, _ := Parse(s)
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {

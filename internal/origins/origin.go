@@ -130,7 +130,7 @@ func scanHost(s string) (n int, ok bool) {
 	if s != "" && s[0] == '[' {
 		return scanIPv6(s)
 	}
-	label, i := 0, 0 // where the last label begins and ends
+	var label, i int // where the last label begins and ends
 	for next := 0; ; {
 		for next < len(s) && class[s[next]]&(lower|digit|dash) != 0 {
 			next++

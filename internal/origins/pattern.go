@@ -3,14 +3,16 @@ package origins
 import "strings"
 
 // Pattern is an origin as it may be configured: an exact origin, or one with a
-// wildcard for one or more labels at the left of its host, for its port, or for
-// the whole host of an extension's scheme.
+// wildcard for one or more labels at the left of its host, for a part of the first
+// of them, for its port, or for the whole host of an extension's scheme.
 type Pattern struct {
 	s        string
 	scheme   string
-	host     string // without the wildcard
+	host     string // without the wildcard, and what is before it
 	port     string // "" for none
 	wildcard bool   // "*." before the host
+	inLabel  bool   // "*" before it, which stands for a part of a label
+	before   uint8  // how much of the label is before that
 	anyPort  bool   // ":*" after it
 	anyHost  bool   // "*" instead of it
 }
@@ -37,6 +39,9 @@ func parsePattern(s string) (p Pattern, ok bool) {
 		return p, false
 	}
 	p.scheme = scheme
+	if before, after, ok := cutLabel(rest); ok && isWeb(scheme) {
+		return p.within(before, after)
+	}
 	if rest == "*" {
 		p.anyHost = true
 		o, ok := Parse(scheme + "://a")
@@ -61,11 +66,31 @@ func parsePattern(s string) (p Pattern, ok bool) {
 	return p, true
 }
 
+// cutLabel cuts what follows a scheme around the asterisk that stands for a part of
+// the first label.
+func cutLabel(s string) (before, after string, ok bool) {
+	before, after, _ = strings.Cut(s, "*")
+	dot := strings.IndexByte(after, '.')
+	return before, after, dot >= 0 && dot+len(before) > 0 && !strings.ContainsAny(before, ".:")
+}
+
+// within parses a pattern whose asterisk stands for a part of a label.
+func (p Pattern) within(before, after string) (Pattern, bool) {
+	after, p.anyPort = strings.CutSuffix(after, ":*")
+	o, ok := Parse(p.scheme + "://" + before + "a" + after)
+	if !ok || o.Scheme() != p.scheme || strings.HasSuffix(o.Host(), ".") || p.anyPort && o.Port() != "" {
+		return p, false
+	}
+	p.inLabel, p.before = true, uint8(len(before))
+	p.host, p.port = o.Host()[len(before)+len("a"):], o.Port()
+	return p, true
+}
+
 // String returns the pattern as it was parsed, which is its only spelling.
 func (p Pattern) String() string { return p.s }
 
 // Exact reports whether the pattern is one origin.
-func (p Pattern) Exact() bool { return !p.wildcard && !p.anyPort && !p.anyHost }
+func (p Pattern) Exact() bool { return !p.wildcard && !p.inLabel && !p.anyPort && !p.anyHost }
 
 // tail returns the length of what follows the asterisk of a wildcard, up to a
 // wildcard for the port.
@@ -89,6 +114,9 @@ func (p Pattern) Wildcard() (before, after string, ok bool) {
 	switch {
 	case p.anyHost:
 		return "", "", true
+	case p.inLabel:
+		host := p.s[len(p.scheme)+len("://"):]
+		return host[:p.before], p.host, true
 	case p.wildcard:
 		return "", p.s[len(p.scheme)+len("://*"):][:len(".")+len(p.host)], true
 	}

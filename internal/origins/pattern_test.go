@@ -28,6 +28,12 @@ func TestParsePattern(t *testing.T) {
 		{"http://10.0.0.1:*", false, true},
 		{"http://[::1]:*", false, false},
 		{"https://*.com", false, false},
+		{"https://app-*.example.com", false, false},
+		{"https://*-myteam.vercel.app:*", false, false},
+		{"https://app-*-myteam.vercel.app:8443", false, false},
+		{"http://app-*.example.com", false, true},
+		{"http://app-*.localhost:*", false, false},
+		{"http://*x.localhost", false, false},
 		{"moz-extension://*", false, false},
 		{"capacitor://localhost", true, false},
 		{"app://*.host", false, false},
@@ -48,8 +54,8 @@ func TestParsePattern(t *testing.T) {
 func TestParsePatternErrors(t *testing.T) {
 	for _, tc := range []struct{ s, want string }{
 		{"", `origin "" is empty: write origins such as https://app.example.com`},
-		{"*", `origin "*" stands for itself and is no pattern: write origins such as https://app.example.com`},
-		{"null", `origin "null" stands for itself and is no pattern: write origins such as https://app.example.com`},
+		{"*", `origin "*" stands for itself and is not a pattern: write origins such as https://app.example.com`},
+		{"null", `origin "null" stands for itself and is not a pattern: write origins such as https://app.example.com`},
 		{"example.com", `origin "example.com" has no scheme, and browsers send one: write "https://example.com"`},
 		{"example.com:8443", `origin "example.com:8443" has no scheme, and browsers send one: write "https://example.com:8443"`},
 		{"localhost:3000", `origin "localhost:3000" has no scheme, and browsers send one: write "http://localhost:3000"`},
@@ -73,16 +79,16 @@ func TestParsePatternErrors(t *testing.T) {
 		{"a.example, b.example", `origin "a.example, b.example" is a list: write https://a.example https://b.example, each by itself`},
 		{",", `origin "," is a list: write origins such as https://app.example.com, each by itself`},
 		{"about:blank", `origin "about:blank" has no scheme, and browsers send one: write origins such as https://app.example.com`},
-		{"moz-extension://*:*", `origin "moz-extension://*:*" has a misplaced *, which stands for whole labels at the left of the host: write "moz-extension://*"`},
+		{"moz-extension://*:*", `origin "moz-extension://*:*" has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label: write "moz-extension://*"`},
 		{"https://Example.com.", `origin "https://Example.com." has upper-case letters, and browsers send lower case: write "https://example.com."`},
 		{"https://*.example.com.", `origin "https://*.example.com." has a trailing dot, which makes it another host than without and cannot stand beside a *: write "https://*.example.com"`},
 		{"http://localhost.:*", `origin "http://localhost.:*" has a trailing dot, which makes it another host than without and cannot stand beside a *: write origins such as https://app.example.com`},
 		{"https://10.0.0.1.", `origin "https://10.0.0.1." has a trailing dot, and browsers send none after an IP address: write "https://10.0.0.1"`},
 		{"https://example.com..", `origin "https://example.com.." has a malformed host: write origins such as https://app.example.com`},
 		{"https://example.com:", `origin "https://example.com:" has an empty port, and browsers send none: write "https://example.com"`},
-		{"https://example.com:0", `origin "https://example.com:0" has a port that is no number from 1 to 65535 without leading zeros: write origins such as https://app.example.com`},
-		{"https://example.com:08443", `origin "https://example.com:08443" has a port that is no number from 1 to 65535 without leading zeros: write "https://example.com:8443"`},
-		{"https://example.com:99999", `origin "https://example.com:99999" has a port that is no number from 1 to 65535 without leading zeros: write origins such as https://app.example.com`},
+		{"https://example.com:0", `origin "https://example.com:0" has a port that is not a number from 1 to 65535 without leading zeros: write origins such as https://app.example.com`},
+		{"https://example.com:08443", `origin "https://example.com:08443" has a port that is not a number from 1 to 65535 without leading zeros: write "https://example.com:8443"`},
+		{"https://example.com:99999", `origin "https://example.com:99999" has a port that is not a number from 1 to 65535 without leading zeros: write origins such as https://app.example.com`},
 		{"https://example.com:80*", `origin "https://example.com:80*" has a misplaced *, which stands for a whole port: write :*`},
 		{"https://127.1", `origin "https://127.1" has an IP address that is not spelled as browsers spell it: write "https://127.0.0.1"`},
 		{"https://0x7f.0.0.1", `origin "https://0x7f.0.0.1" has an IP address that is not spelled as browsers spell it: write "https://127.0.0.1"`},
@@ -97,9 +103,15 @@ func TestParsePatternErrors(t *testing.T) {
 		{"h*", `origin "h*" has no scheme, and browsers send one: write origins such as https://app.example.com`},
 		{"*://example.com", `origin "*://example.com" has a wildcard for the scheme: write the scheme, and one origin for each`},
 		{"http*://example.com", `origin "http*://example.com" has a wildcard for the scheme: write the scheme, and one origin for each`},
-		{"https://foo.*.com", `origin "https://foo.*.com" has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com`},
-		{"https://*example.com", `origin "https://*example.com" has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com`},
-		{"https://*.*.com", `origin "https://*.*.com" has a misplaced *, which stands for whole labels at the left of the host: write https://*.example.com`},
+		{"https://foo.*.com", `origin "https://foo.*.com" has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label: write https://*.example.com or https://app-*.example.com`},
+		{"https://a*b*.example.com", `origin "https://a*b*.example.com" has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label: write https://*.example.com or https://app-*.example.com`},
+		{"https://app-*", `origin "https://app-*" has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label: write https://*.example.com or https://app-*.example.com`},
+		{"app://app-*.example.com", `origin "app://app-*.example.com" has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label: write https://*.example.com or https://app-*.example.com`},
+		{"https://App-*.example.com/", `origin "https://App-*.example.com/" has a trailing slash, and browsers send none: write "https://app-*.example.com"`},
+		{"https://app-*.example.com.", `origin "https://app-*.example.com." has a trailing dot, which makes it another host than without and cannot stand beside a *: write origins such as https://app.example.com`},
+		{"https://app-*.example.com:443", `origin "https://app-*.example.com:443" has the default port of its scheme, and browsers leave it out: write "https://app-*.example.com"`},
+		{"https://1*.2.3.4", `origin "https://1*.2.3.4" has a malformed host: write origins such as https://app.example.com`},
+		{"https://*.*.com", `origin "https://*.*.com" has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label: write https://*.example.com or https://app-*.example.com`},
 		{"https://*.", `origin "https://*." has a trailing dot, which makes it another host than without and cannot stand beside a *: write origins such as https://app.example.com`},
 		{"https://a.com,https://b.com", `origin "https://a.com,https://b.com" is a list: write https://a.com https://b.com, each by itself`},
 		{"https://a.com https://b.com", `origin "https://a.com https://b.com" is a list: write https://a.com https://b.com, each by itself`},
@@ -150,7 +162,7 @@ func FuzzParsePattern(f *testing.F) {
 			}
 			return
 		}
-		sample := strings.Replace(strings.Replace(s, "://*", "://a", 1), ":*", ":8443", 1)
+		sample := strings.Replace(strings.Replace(s, ":*", ":8443", 1), "*", "a", 1)
 		if o, ok := Parse(sample); !ok || !NewIndex([]Pattern{p}).Allows(o) {
 			t.Errorf("%q does not admit %q", s, sample)
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strings"
 )
 
 const (
@@ -17,8 +18,10 @@ const (
 // keeps only what matching needs.
 type Regexp struct {
 	expr string
-	re   *regexp.Regexp
 	part bool // a part of the origin may match
+	// An origin that matches has these at its ends, and in between what re matches.
+	prefix, suffix string
+	re             *regexp.Regexp
 }
 
 // CompileRegexp compiles an expression. It is an error if it is longer than 1,024
@@ -29,7 +32,7 @@ func CompileRegexp(expr string) (*Regexp, error) {
 		return nil, err
 	}
 	for _, s := range []string{"", Null} {
-		if re.re.MatchString(s) {
+		if re.matches(s) {
 			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin every alternative with https://", expr, s)
 		}
 	}
@@ -58,11 +61,49 @@ func compile(expr string, part bool) (*Regexp, error) {
 	if part {
 		parsed, _ = around(parsed)
 	}
-	re, err := regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
+	prefix, rest, suffix := trim(parsed)
+	re, err := regexp.Compile(`\A(?:` + rest.String() + `)\z`)
 	if err != nil {
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
-	return &Regexp{expr: expr, re: re, part: part}, nil
+	return &Regexp{expr: expr, part: part, prefix: prefix, suffix: suffix, re: re}, nil
+}
+
+// trim cuts the constant ends off an expression that is to match a whole text. To
+// compare them costs less than to run an automaton over them, in time and memory.
+func trim(parsed *syntax.Regexp) (prefix string, rest *syntax.Regexp, suffix string) {
+	if parsed.Op != syntax.OpConcat {
+		return "", parsed, ""
+	}
+	subs := parsed.Sub
+	for len(subs) > 0 && (subs[0].Op == syntax.OpBeginText || subs[0].Op == syntax.OpBeginLine) {
+		subs = subs[1:]
+	}
+	for len(subs) > 0 && (subs[len(subs)-1].Op == syntax.OpEndText || subs[len(subs)-1].Op == syntax.OpEndLine) {
+		subs = subs[:len(subs)-1]
+	}
+	if slices.ContainsFunc(subs, asserts) { // which looks at what would be cut off
+		return "", parsed, ""
+	}
+	isText := func(re *syntax.Regexp) bool {
+		return re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0
+	}
+	if len(subs) > 0 && isText(subs[0]) {
+		prefix, subs = string(subs[0].Rune), subs[1:]
+	}
+	if len(subs) > 0 && isText(subs[len(subs)-1]) {
+		suffix, subs = string(subs[len(subs)-1].Rune), subs[:len(subs)-1]
+	}
+	return prefix, &syntax.Regexp{Op: syntax.OpConcat, Sub: subs, Flags: parsed.Flags}, suffix
+}
+
+// asserts reports whether an expression looks at what surrounds its match.
+func asserts(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return true
+	}
+	return slices.ContainsFunc(re.Sub, asserts)
 }
 
 // Syntax parses the expression once more. The whole of an origin matches what it
@@ -131,7 +172,12 @@ func anchors(re *syntax.Regexp) (begins, ends bool) {
 }
 
 // Match reports whether the whole of o matches.
-func (re *Regexp) Match(o Origin) bool { return re.re.MatchString(o.s) }
+func (re *Regexp) Match(o Origin) bool { return re.matches(o.s) }
+
+func (re *Regexp) matches(s string) bool {
+	return len(s) >= len(re.prefix)+len(re.suffix) && strings.HasPrefix(s, re.prefix) && strings.HasSuffix(s, re.suffix) &&
+		re.re.MatchString(s[len(re.prefix):len(s)-len(re.suffix)])
+}
 
 // String returns the expression as it was written.
 func (re *Regexp) String() string { return re.expr }
@@ -147,7 +193,7 @@ func (re *Regexp) Finite() (patterns []Pattern, ok bool) {
 	slices.Sort(candidates)
 	for _, s := range slices.Compact(candidates) {
 		// The candidates disregard assertions, which the expression itself judges.
-		if p, ok := parsePattern(s); ok && p.Exact() && re.re.MatchString(s) {
+		if p, ok := parsePattern(s); ok && p.Exact() && re.matches(s) {
 			patterns = append(patterns, p)
 		}
 	}

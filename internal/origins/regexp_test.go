@@ -1,6 +1,7 @@
 package origins
 
 import (
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -145,6 +146,31 @@ func FuzzFinite(f *testing.F) {
 		}
 		if len(patterns) > maxFinite {
 			t.Errorf("%q: %d origins", expr, len(patterns))
+		}
+	})
+}
+
+// FuzzMatch: an expression matches what package regexp says that it matches.
+func FuzzMatch(f *testing.F) {
+	for _, expr := range []string{`https://pr-\d+\.example\.com`, `^https://(a|b)\.c$`, `(?i)https://a.*b`, `https://aa+a`, `https://\ba\b.*`, `(?m)^a$|b^`, `a(?i:b)c`, `https://.*$`, `^^a.*b$$`, `ab?a`, `^$`} {
+		for _, s := range []string{"https://pr-1.example.com", "https://a.c", "https://AB", "https://aaa", "https://aa", "aba", "aa", "a"} {
+			f.Add(expr, s)
+		}
+	}
+	f.Fuzz(func(t *testing.T, expr, s string) {
+		for _, part := range []bool{false, true} {
+			re, err := compile(expr, part)
+			if err != nil {
+				continue
+			}
+			naive := `\A(?:` + expr + `)\z`
+			if part {
+				naive = expr
+			}
+			want, err := regexp.Compile(naive)
+			if err == nil && re.matches(s) != want.MatchString(s) {
+				t.Errorf("%q: %q: matches %t", expr, s, !want.MatchString(s))
+			}
 		}
 	})
 }
