@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/check"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // execute executes a command in this process, and returns what it prints and the
@@ -575,7 +575,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"cors", "chekc"}, 2, "", "caddy cors: unknown command \"chekc\": write check or sources\n"},
 		{[]string{"cors", "sources", "--address", "127.0.0.1:1"}, 1, "", "127.0.0.1:1"},
 	} {
-		cmd := exec.Command(build(t), tc.args...)
+		cmd := corstest.CaddyCommand(t, tc.args...)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		var exit *exec.ExitError
@@ -592,46 +592,3 @@ func TestExitStatus(t *testing.T) {
 		}
 	}
 }
-
-const readmeCheck = `caddy cors check --origin https://app.example.com --method PUT --header "X-Request-Id: 7" --credentials https://api.example.com/items/1`
-
-// TestReadmeCheck: the README shows what the check prints of the README's site.
-func TestReadmeCheck(t *testing.T) {
-	var base, want string
-	for _, b := range blocks(t, "README.md") {
-		switch {
-		case b.section == "A site" && b.language == "caddyfile":
-			base = run(t, b.text)
-		case b.section == "Checking a server" && b.language == "":
-			want = b.text
-		}
-	}
-	target, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := (&check.Check{
-		Method: "PUT", URL: "https://api.example.com/items/1", Origin: "https://app.example.com", Credentials: true,
-		Header: http.Header{"X-Request-Id": {"7"}},
-		// The site, where it is served without TLS.
-		Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, target.Scheme, target.Host
-			return http.DefaultTransport.RoundTrip(r)
-		}),
-	}).Run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got strings.Builder
-	if err := report.Print(&got, check.Colors{}); err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != want {
-		t.Errorf("got\n%s", got.String())
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

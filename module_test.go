@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // exchange is a request and the CORS fields, the Vary and the status of its
@@ -30,15 +31,8 @@ type exchange struct {
 	stopped bool // the next handler must not be called
 }
 
-// fields makes a header of "Name: value" lines; a name may repeat.
-func fields(lines ...string) http.Header {
-	h := make(http.Header)
-	for _, line := range lines {
-		name, value, _ := strings.Cut(line, ": ")
-		h.Add(name, value)
-	}
-	return h
-}
+// fields makes a header for a table.
+var fields = corstest.Fields
 
 // preflight makes the header of a preflight from an origin.
 func preflight(origin, method string, lines ...string) http.Header {
@@ -461,22 +455,7 @@ func (e *exchange) send(t *testing.T, server *httptest.Server) *http.Response {
 // check compares the response's CORS fields and its Vary with those wanted.
 func (e *exchange) check(t *testing.T, res *http.Response) {
 	t.Helper()
-	got := make(http.Header)
-	for name, values := range res.Header {
-		if isCORS(name) {
-			got[name] = values
-		}
-	}
-	for name, values := range e.want {
-		if !slices.Equal(got[name], values) {
-			t.Errorf("%s: got %q, want %q", name, got[name], values)
-		}
-	}
-	for name, values := range got {
-		if _, ok := e.want[name]; !ok {
-			t.Errorf("%s: %q, want it absent", name, values)
-		}
-	}
+	corstest.CheckCORS(t, res.Header, e.want)
 }
 
 // provision returns the handler that a directive sets up.

@@ -3,12 +3,13 @@ package caddycors
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // TestMatcherLooksAtOrigin: the matchers under which a cors would leave responses
@@ -93,7 +94,7 @@ func TestMatcherWarning(t *testing.T) {
 	if err := os.WriteFile(config, []byte("http://localhost {\n\t@o header Origin *\n\tcors @o https://a.example\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(build(t), "adapt", "--config", config).CombinedOutput()
+	out, err := corstest.CaddyCommand(t, "adapt", "--config", config).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,13 +1,9 @@
-package caddycors
+package docs
 
 import (
+	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/doc"
-	"go/parser"
-	"go/token"
 	"io"
-	"iter"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,55 +11,55 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // TestDocs runs each Caddyfile of docs, and has curl's part in what the page shows
 // in a terminal below it: each response has the status and the fields that are
 // shown, and no other field of CORS.
 func TestDocs(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
+	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil || len(pages) == 0 {
 		t.Fatal("no pages", err)
 	}
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
-			var text string   // of the Caddyfile at hand
-			var shown []block // below it
+			var text string            // of the Caddyfile at hand
+			var shown []corstest.Block // below it
 			root := t.TempDir()
-			all := blocks(t, page)
+			all := corstest.Blocks(t, page)
 			for i, b := range all {
-				switch b.language {
+				switch b.Language {
 				case "caddyfile":
-					text, shown = b.text, nil
+					text, shown = b.Text, nil
 				case "console":
 					if text == "" {
-						t.Errorf("a block of %q is not executed: %s", b.section, b.text)
+						t.Errorf("a block of %q is not executed: %s", b.Section, b.Text)
 					}
 					shown = append(shown, b)
 				case "": // a file, whose first line is a comment with its path
-					name, ok := strings.CutPrefix(strings.SplitN(b.text, "\n", 2)[0], "# /etc/caddy/")
+					name, ok := strings.CutPrefix(strings.SplitN(b.Text, "\n", 2)[0], "# /etc/caddy/")
 					if !ok {
-						t.Errorf("a block of %q is not executed: %s", b.section, b.text)
+						t.Errorf("a block of %q is not executed: %s", b.Section, b.Text)
 					} else {
-						writeFile(t, filepath.Join(root, name), b.text)
+						writeFile(t, filepath.Join(root, name), b.Text)
 					}
 				case "nginx", "caddy1": // what others wrote for others
 				case "text chromium", "text firefox": // messages: TestErrors, in e2e
 				default:
-					t.Errorf("a block of %q is not executed", b.language)
+					t.Errorf("a block of %q is not executed", b.Language)
 				}
-				if text == "" || i+1 < len(all) && all[i+1].language != "caddyfile" && all[i+1].language != "" {
+				if text == "" || i+1 < len(all) && all[i+1].Language != "caddyfile" && all[i+1].Language != "" {
 					continue
 				}
-				t.Run(b.section, func(t *testing.T) {
+				t.Run(b.Section, func(t *testing.T) {
 					if len(shown) == 0 {
 						t.Fatal("nothing is shown of what the Caddyfile does")
 					}
@@ -87,13 +83,13 @@ func writeFile(t *testing.T, name, text string) {
 }
 
 // show runs a Caddyfile and the commands that are shown below it.
-func show(t *testing.T, root, text string, shown []block) {
+func show(t *testing.T, root, text string, shown []corstest.Block) {
 	t.Helper()
 	if formatted := string(caddyfile.Format([]byte(text))); formatted != text {
 		t.Errorf("not formatted, want:\n%s", formatted)
 	}
 	text = neighbours(t, root).Replace(text)
-	base := ""
+	var s *server
 	for _, b := range shown {
 		for command, output := range commands(b) {
 			words := shellWords(command)
@@ -101,24 +97,11 @@ func show(t *testing.T, root, text string, shown []block) {
 				checkRefused(t, text, output)
 				continue
 			}
-			if base == "" {
-				base = run(t, text)
-				listsCome(t)
+			if s == nil {
+				s = serve(t, text)
+				s.waitForLists(t)
 			}
-			t.Run(command, func(t *testing.T) { curl(t, base, words, output) })
-		}
-	}
-}
-
-// commands returns the commands that a block of a terminal shows, and the output of
-// each.
-func commands(b block) iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for _, entry := range strings.Split(strings.TrimPrefix(b.text, "$ "), "\n$ ") {
-			command, output, _ := strings.Cut(strings.ReplaceAll(entry, "\\\n", " "), "\n")
-			if !yield(command, output) {
-				return
-			}
+			t.Run(command, func(t *testing.T) { curl(t, s.url, words, output) })
 		}
 	}
 }
@@ -126,7 +109,7 @@ func commands(b block) iter.Seq2[string, string] {
 // neighbours makes what the Caddyfiles of docs take for granted.
 func neighbours(t *testing.T, root string) *strings.Replacer {
 	t.Helper()
-	serve := func(handler http.HandlerFunc) string {
+	start := func(handler http.HandlerFunc) string {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
 		return strings.TrimPrefix(server.URL, "http://")
@@ -140,7 +123,7 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 	}
 	return strings.NewReplacer(
 		// An application that knows nothing of CORS.
-		"localhost:3000", serve(func(w http.ResponseWriter, r *http.Request) {
+		"localhost:3000", start(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case r.Header.Get("Upgrade") == "websocket":
 				conn, _, err := http.NewResponseController(w).Hijack()
@@ -158,14 +141,14 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 			}
 		}),
 		// One that allows every origin everything.
-		"localhost:4000", serve(func(w http.ResponseWriter, r *http.Request) {
+		"localhost:4000", start(func(w http.ResponseWriter, r *http.Request) {
 			if origin := r.Header.Get("Origin"); origin != "" {
 				w.Header().Set("Access-Control-Allow-Origin", origin)
 				w.Header().Set("Access-Control-Allow-Credentials", "true")
 			}
 		}),
 		// The service that knows the customers.
-		"localhost:9000", serve(func(w http.ResponseWriter, r *http.Request) {
+		"localhost:9000", start(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case r.URL.Path == "/origins":
 				_, _ = io.WriteString(w, "https://shop.acme.example\n")
@@ -178,19 +161,14 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 	)
 }
 
-// listsCome waits until the lists that are fetched have come.
-func listsCome(t *testing.T) {
+// parsed returns a configuration.
+func parsed(t *testing.T, config []byte) *caddy.Config {
 	t.Helper()
-	pending := func(s sources.Status) bool {
-		return strings.HasPrefix(s.Source, "http ") && s.LastRefresh == nil
+	c := new(caddy.Config)
+	if err := json.Unmarshal(config, c); err != nil {
+		t.Fatal(err)
 	}
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); slices.ContainsFunc(sources.Live(), pending); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatal("a list does not come")
-		}
-	}
+	return c
 }
 
 // checkRefused: a Caddyfile is refused with the errors that are shown.
@@ -198,7 +176,7 @@ func checkRefused(t *testing.T, text, output string) {
 	t.Helper()
 	config, err := adapt(text)
 	if err == nil {
-		err = validate(t, config)
+		err = caddy.Validate(parsed(t, config))
 	}
 	if err == nil {
 		t.Fatal("accepted, want it refused")
@@ -209,101 +187,9 @@ func checkRefused(t *testing.T, text, output string) {
 	}
 }
 
-// curl makes the request of a curl command, and checks the response against
-// curl's output.
-func curl(t *testing.T, base string, words []string, output string) {
-	t.Helper()
-	e := exchange{header: make(http.Header)}
-	host, target := "", ""
-	if len(words) < 3 || words[0] != "curl" || !slices.Contains(words, "-si") {
-		t.Fatalf("no curl -si: %q", words)
-	}
-	for i := 1; i < len(words); i++ {
-		switch words[i] {
-		case "-si", "--http1.1":
-		case "-X":
-			i++
-			e.method = words[i]
-		case "-H":
-			i++
-			name, value, _ := strings.Cut(words[i], ": ")
-			e.header.Add(name, value)
-		default:
-			url, ok := strings.CutPrefix(words[i], "https://")
-			if !ok || host != "" {
-				t.Fatalf("what is %q?", words[i])
-			}
-			host, target, _ = strings.Cut(url, "/")
-		}
-	}
-	lines := strings.Split(strings.TrimSpace(output), "\n")
-	status := strings.Fields(lines[0])
-	if len(status) < 2 || !strings.HasPrefix(status[0], "HTTP/") {
-		t.Fatalf("no status: %q", lines[0])
-	}
-	var err error
-	if e.status, err = strconv.Atoi(status[1]); err != nil {
-		t.Fatal(err)
-	}
-	shown := fields(lines[1:]...)
-	e.want = make(http.Header)
-	for name, values := range shown {
-		if isCORS(name) {
-			e.want[name] = values
-		}
-	}
-	res := e.checkAt(t, base+"/"+target, host)
-	for name, values := range shown {
-		if !isCORS(name) && !slices.Equal(res.Header[name], values) {
-			t.Errorf("%s: got %q, want %q", name, res.Header[name], values)
-		}
-	}
-}
-
-// isCORS reports whether a response field has to do with CORS.
-func isCORS(name string) bool {
-	return strings.HasPrefix(name, "Access-Control-") || name == "Vary" || name == "Timing-Allow-Origin"
-}
-
-// shellWords splits a command into words, which may be in single quotes.
-func shellWords(command string) []string {
-	var words []string
-	for i, part := range strings.Split(command, "'") {
-		if i%2 == 1 {
-			words = append(words, part)
-		} else {
-			words = append(words, strings.Fields(part)...)
-		}
-	}
-	return words
-}
-
-// TestDockerfile: the README's Dockerfile is that of the repository, which builds
-// the clone.
-func TestDockerfile(t *testing.T) {
-	content, err := os.ReadFile("Dockerfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := ""
-	for line := range strings.Lines(strings.ReplaceAll(string(content), "\r\n", "\n")) {
-		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "COPY . ") {
-			want += strings.ReplaceAll(line, "@v0.0.0=/src", "")
-		}
-	}
-	for _, b := range blocks(t, "README.md") {
-		if b.language == "dockerfile" {
-			if b.text != want {
-				t.Errorf("got %q, want %q", b.text, want)
-			}
-			return
-		}
-	}
-	t.Error("the README has no Dockerfile")
-}
-
 // TestLinks: what the documents link to, within the repository, is there.
 func TestLinks(t *testing.T) {
+	t.Chdir("../..")
 	anchors := make(map[string][]string) // of the documents
 	documents, err := filepath.Glob("*.md")
 	if err != nil {
@@ -341,22 +227,5 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s: %s: there is no such heading", document, link[1])
 			}
 		}
-	}
-}
-
-// TestExampleOfSource: the documentation shows the example of a source as a
-// program, with the type and its methods, not the last lines alone. It does so
-// only for a file without tests.
-func TestExampleOfSource(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "example_source_test.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := doc.Examples(file)
-	if len(examples) != 1 || examples[0].Name != "OriginSource" {
-		t.Fatalf("examples %v, want that of OriginSource", examples)
-	}
-	if _, whole := examples[0].Code.(*ast.File); !whole {
-		t.Error("the documentation shows the body of the example alone")
 	}
 }

@@ -1,4 +1,4 @@
-package caddycors_test
+package integration
 
 import (
 	"net/http"
@@ -42,7 +42,7 @@ func TestHeaderDirective(t *testing.T) {
 		{"header Access-Control-Allow-Headers *\nheader >Access-Control-Private-Network true", "", "Cookie"},
 	} {
 		t.Run(strings.ReplaceAll(tc.directive, "\n", " "), func(t *testing.T) {
-			s := serve(t, `
+			s := startSite(t, `
 			cors https://a.example {
 				expose_headers X-Total
 				allow_credentials
@@ -50,22 +50,22 @@ func TestHeaderDirective(t *testing.T) {
 			`+tc.directive+`
 			reverse_proxy /up `+upstream+`
 			respond / body`)
-			exposed := merge(credentialed, lines("Access-Control-Expose-Headers: X-Total"))
+			exposed := merge(credentialed, fields("Access-Control-Expose-Headers: X-Total"))
 			for range 3 {
 				for path, vary := range map[string]string{"/": tc.vary, "/up": tc.proxied} {
 					names := "Vary: Origin"
 					if vary != "" {
 						names += ", " + vary
 					}
-					s.check(t, call{path: path, status: 200, want: lines(names)})
-					s.check(t, call{path: path, status: 200, header: lines(origin), want: merge(exposed, lines(names))})
-					s.check(t, call{path: path, status: 200, header: lines(foreign), want: lines(names)})
+					s.check(t, call{path: path, status: 200, want: fields(names)})
+					s.check(t, call{path: path, status: 200, header: fields(origin), want: merge(exposed, fields(names))})
+					s.check(t, call{path: path, status: 200, header: fields(foreign), want: fields(names)})
 				}
 				s.check(t, call{
-					method: "OPTIONS", header: lines(origin, forPUT), status: 204,
-					want: merge(exposed, lines("Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)),
+					method: "OPTIONS", header: fields(origin, forPUT), status: 204,
+					want: merge(exposed, fields("Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)),
 				})
-				s.check(t, call{method: "OPTIONS", header: lines(foreign, forPUT), status: 403, want: lines(varyAll)})
+				s.check(t, call{method: "OPTIONS", header: fields(foreign, forPUT), status: 403, want: fields(varyAll)})
 			}
 		})
 	}
@@ -84,20 +84,20 @@ func TestHeaderAround(t *testing.T) {
 	}{
 		{
 			"now", "Access-Control-Allow-Origin *",
-			lines(allowed, vary), lines(allowed, methods, varyAll),
+			fields(allowed, vary), fields(allowed, methods, varyAll),
 		},
 		{
 			"deferred", ">Access-Control-Allow-Origin *",
-			lines("Access-Control-Allow-Origin: *", vary), lines("Access-Control-Allow-Origin: *", methods, varyAll),
+			fields("Access-Control-Allow-Origin: *", vary), fields("Access-Control-Allow-Origin: *", methods, varyAll),
 		},
 		{
 			"deferred replacement", ">Access-Control-Allow-Origin a.example edited\n>Vary Origin edited",
-			lines("Access-Control-Allow-Origin: https://edited", "Vary: edited"),
-			lines("Access-Control-Allow-Origin: https://edited", methods, "Vary: edited, Access-Control-Request-Method, Access-Control-Request-Headers"),
+			fields("Access-Control-Allow-Origin: https://edited", "Vary: edited"),
+			fields("Access-Control-Allow-Origin: https://edited", methods, "Vary: edited, Access-Control-Request-Method, Access-Control-Request-Headers"),
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := serve(t, `
+			s := startSite(t, `
 			@edit header Edit *
 			route {
 				header @edit {
@@ -107,10 +107,10 @@ func TestHeaderAround(t *testing.T) {
 			}
 			respond body`)
 			for range 3 {
-				s.check(t, call{header: lines(origin, "Edit: 1"), want: tc.actual})
-				s.check(t, call{header: lines(origin), want: lines(allowed, vary)})
-				s.check(t, call{method: "OPTIONS", header: lines(origin, forPUT, "Edit: 1"), want: tc.preflight})
-				s.check(t, call{method: "OPTIONS", header: lines(origin, forPUT), want: lines(allowed, methods, varyAll)})
+				s.check(t, call{header: fields(origin, "Edit: 1"), want: tc.actual})
+				s.check(t, call{header: fields(origin), want: fields(allowed, vary)})
+				s.check(t, call{method: "OPTIONS", header: fields(origin, forPUT, "Edit: 1"), want: tc.preflight})
+				s.check(t, call{method: "OPTIONS", header: fields(origin, forPUT), want: fields(allowed, methods, varyAll)})
 			}
 		})
 	}

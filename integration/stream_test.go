@@ -1,20 +1,15 @@
-package caddycors_test
+package integration
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
-)
 
-// credentialed is what an allowed origin gets from the policies here.
-var credentialed = lines(allowed, "Access-Control-Allow-Credentials: true", vary)
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+)
 
 // TestStream: the first bytes of a response arrive while the upstream still
 // holds the rest, and when it breaks off then, the client learns of it.
@@ -40,7 +35,7 @@ func TestStream(t *testing.T) {
 			}
 		},
 	})
-	s := serve(t, `
+	s := startSiteWith(t, siteOptions{tls: true}, `
 	cors https://a.example {
 		allow_credentials
 	}
@@ -57,7 +52,7 @@ func TestStream(t *testing.T) {
 			{"broken off", "abort", false},
 		} {
 			t.Run(protocol+"/"+tc.name, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), corstest.Patience)
 				defer cancel()
 				send := func(chunk string) {
 					select {
@@ -67,12 +62,12 @@ func TestStream(t *testing.T) {
 					}
 				}
 				go send("one ")
-				res, err := s.open(ctx, protocol, call{header: lines(origin)})
+				res, err := s.open(ctx, protocol, call{header: fields(origin)})
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer res.Body.Close()
-				checkCORS(t, res.Header, merge(credentialed, lines("Vary: Cookie, Origin")))
+				checkCORS(t, res.Header, merge(credentialed, fields("Vary: Cookie, Origin")))
 				first := make([]byte, len("one "))
 				if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != "one " {
 					t.Fatalf("read %q, %v, before the upstream has ended", first, err)
@@ -109,7 +104,7 @@ func TestWebSocket(t *testing.T) {
 			_, _ = io.Copy(conn, rw)
 		},
 	})
-	s := serve(t, `
+	s := startSite(t, `
 	cors /reject https://a.example {
 		allow_credentials
 		reject_disallowed
@@ -126,12 +121,12 @@ func TestWebSocket(t *testing.T) {
 		status int
 		want   http.Header
 	}{
-		{"no origin", "/", "", 101, lines(upgraded)},
-		{"allowed", "/", origin, 101, merge(credentialed, lines(upgraded))},
-		{"denied", "/", foreign, 101, lines(upgraded)},
-		{"allowed where others are rejected", "/reject", origin, 101, merge(credentialed, lines(upgraded))},
-		{"rejected", "/reject", foreign, 403, lines(vary)},
-		{"same origin", "/reject", "Sec-Fetch-Site: same-origin\r\nOrigin: http://" + s.http, 101, lines(upgraded)},
+		{"no origin", "/", "", 101, fields(upgraded)},
+		{"allowed", "/", origin, 101, merge(credentialed, fields(upgraded))},
+		{"denied", "/", foreign, 101, fields(upgraded)},
+		{"allowed where others are rejected", "/reject", origin, 101, merge(credentialed, fields(upgraded))},
+		{"rejected", "/reject", foreign, 403, fields(vary)},
+		{"same origin", "/reject", "Sec-Fetch-Site: same-origin\r\nOrigin: http://" + s.http, 101, fields(upgraded)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			conn, r, res := s.raw(t, "GET "+tc.path+" HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
@@ -156,7 +151,7 @@ func TestWebSocket(t *testing.T) {
 // TestHijack: a handler that takes the connection over gets it, with nothing
 // written to it.
 func TestHijack(t *testing.T) {
-	s := serve(t, "cors https://a.example\nroute {\n test\n}")
+	s := startSite(t, "cors https://a.example\nroute {\n test\n}")
 	_, _, res := s.raw(t, "GET /hijack HTTP/1.1", origin)
 	body, err := io.ReadAll(res.Body)
 	if err != nil || string(body) != "body" {
@@ -167,15 +162,15 @@ func TestHijack(t *testing.T) {
 
 // TestSurvives: a handler that panics, or aborts, ends its own connection only.
 func TestSurvives(t *testing.T) {
-	s := serve(t, "cors https://a.example\nroute /panic {\n test\n}\nabort /abort\nrespond body")
+	s := startSiteWith(t, siteOptions{tls: true}, "cors https://a.example\nroute /panic {\n test\n}\nabort /abort\nrespond body")
 	for range 3 {
 		for _, path := range []string{"/panic", "/abort"} {
 			for _, protocol := range protocols {
-				if res, err := s.send(protocol, call{path: path, header: lines(origin)}); err == nil {
+				if res, err := s.send(protocol, call{path: path, header: fields(origin)}); err == nil {
 					t.Errorf("%s over %s: status %d, want the connection to end", path, protocol, res.StatusCode)
 				}
 			}
-			s.check(t, call{header: lines(origin), status: 200, body: "body", want: lines(allowed, vary)})
+			s.check(t, call{header: fields(origin), status: 200, body: "body", want: fields(allowed, vary)})
 		}
 	}
 }
@@ -183,7 +178,7 @@ func TestSurvives(t *testing.T) {
 // TestEarlyHints: the 1xx response of an upstream goes through, before the
 // final one, and takes nothing of the policy away.
 func TestEarlyHints(t *testing.T) {
-	s := serve(t, "cors https://a.example\nreverse_proxy "+newUpstream(t, upstreamPaths))
+	s := startSite(t, "cors https://a.example\nreverse_proxy "+newUpstream(t, upstreamPaths))
 	conn, r, res := s.raw(t, "GET /up/early-hints HTTP/1.1", origin)
 	if res.StatusCode != http.StatusEarlyHints || res.Header.Get("Link") == "" {
 		t.Errorf("status %d, Link %q, want the upstream's 103", res.StatusCode, res.Header.Get("Link"))
@@ -195,20 +190,20 @@ func TestEarlyHints(t *testing.T) {
 	if final.StatusCode != http.StatusOK {
 		t.Errorf("status %d, want 200", final.StatusCode)
 	}
-	checkCORS(t, final.Header, lines(allowed, "Vary: Cookie, Accept, Origin"))
+	checkCORS(t, final.Header, fields(allowed, "Vary: Cookie, Accept, Origin"))
 	conn.Close()
 }
 
 // TestManyRequests: on one connection, no response takes anything from another.
 func TestManyRequests(t *testing.T) {
-	s := serve(t, "cors https://a.example https://*.a.example\nrespond body")
+	s := startSiteWith(t, siteOptions{tls: true}, "cors https://a.example https://*.a.example\nrespond body")
 	for _, protocol := range protocols {
 		for i := range 50 {
 			o := fmt.Sprintf("https://x%d.a.example", i)
 			for _, c := range []call{
-				{header: lines("Origin: " + o), want: lines("Access-Control-Allow-Origin: "+o, vary)},
-				{header: lines(foreign), want: lines(vary)},
-				{method: "OPTIONS", header: lines("Origin: "+o, forPUT), want: lines("Access-Control-Allow-Origin: "+o, "Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)},
+				{header: fields("Origin: " + o), want: fields("Access-Control-Allow-Origin: "+o, vary)},
+				{header: fields(foreign), want: fields(vary)},
+				{method: "OPTIONS", header: fields("Origin: "+o, forPUT), want: fields("Access-Control-Allow-Origin: "+o, "Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)},
 			} {
 				res, err := s.send(protocol, c)
 				if err != nil {
@@ -218,34 +213,4 @@ func TestManyRequests(t *testing.T) {
 			}
 		}
 	}
-}
-
-// raw writes a request to a connection of its own, as it is, and reads the
-// header of the response.
-func (s *site) raw(t *testing.T, request string, fields ...string) (net.Conn, *bufio.Reader, *http.Response) {
-	t.Helper()
-	conn, err := net.Dial("tcp", s.http)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	text := request + "\r\nHost: " + s.http + "\r\n"
-	for _, f := range fields {
-		if f != "" {
-			text += f + "\r\n"
-		}
-	}
-	if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	r := bufio.NewReader(conn)
-	method, _, _ := strings.Cut(request, " ")
-	res, err := http.ReadResponse(r, httptest.NewRequest(method, "/", nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn, r, res
 }

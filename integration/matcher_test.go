@@ -1,4 +1,4 @@
-package caddycors_test
+package integration
 
 import (
 	"errors"
@@ -42,12 +42,12 @@ func TestOriginMatcher(t *testing.T) {
 		{"@o origin https://a.example {\nsame_origin\n}", []string{"Origin: http://SITE", "Origin: https://a.example; Sec-Fetch-Site: cross-site"}, []string{"Origin: https://b.example; Sec-Fetch-Site: cross-site"}},
 	} {
 		t.Run(tc.matcher, func(t *testing.T) {
-			s := serve(t, tc.matcher+"\nrespond @o matches\nrespond other")
+			s := startSite(t, tc.matcher+"\nrespond @o matches\nrespond other")
 			for want, requests := range map[string][]string{"matches": tc.matches, "other": tc.fails} {
 				for _, request := range requests {
 					var header http.Header
 					if request != "" {
-						header = lines(strings.Split(strings.ReplaceAll(request, "SITE", s.http), "; ")...)
+						header = fields(strings.Split(strings.ReplaceAll(request, "SITE", s.http), "; ")...)
 					}
 					if strings.HasPrefix(request, "Origin: http://SITE; X-Forwarded-Proto") {
 						want = "matches" // whoever is not trusted says nothing
@@ -61,7 +61,7 @@ func TestOriginMatcher(t *testing.T) {
 
 // TestSameOriginBehindProxy: a trusted proxy tells what the browser has asked for.
 func TestSameOriginBehindProxy(t *testing.T) {
-	s := serveWith(t, "servers {\ntrusted_proxies static 127.0.0.0/8\n}", "", "@o origin {\nsame_origin\n}\nrespond @o matches\nrespond other")
+	s := startSiteWith(t, siteOptions{global: "servers {\ntrusted_proxies static 127.0.0.0/8\n}"}, "@o origin {\nsame_origin\n}\nrespond @o matches\nrespond other")
 	for _, tc := range []struct {
 		fields string
 		want   string
@@ -73,7 +73,7 @@ func TestSameOriginBehindProxy(t *testing.T) {
 		{"X-Forwarded-Proto: https; X-Forwarded-Host: evil.example, a.example; Origin: https://evil.example", "other"},
 		{"X-Forwarded-Proto: https; X-Forwarded-Host: evil.example, a.example; Origin: https://a.example", "matches"},
 	} {
-		s.check(t, call{header: lines(strings.Split(tc.fields, "; ")...), status: 200, body: tc.want})
+		s.check(t, call{header: fields(strings.Split(tc.fields, "; ")...), status: 200, body: tc.want})
 	}
 }
 
@@ -104,7 +104,7 @@ func TestMatcherErrors(t *testing.T) {
 // preflights among them. With credentials, each set of matchers has a matcher
 // origin that is closed.
 func TestMatchSource(t *testing.T) {
-	s := serve(t, `cors {
+	s := startSite(t, `cors {
 		dynamic match {
 			origin https://*.a.example
 			path /a/*
@@ -126,13 +126,13 @@ func TestMatchSource(t *testing.T) {
 		{"https://c.example", "/a/1", false},
 		{"null", "/a/1", false},
 	} {
-		actual, preflight, status := lines(vary), lines(varyAll), 403
+		actual, preflight, status := fields(vary), fields(varyAll), 403
 		if tc.allowed {
 			allow := "Access-Control-Allow-Origin: " + tc.origin
-			actual, preflight, status = lines(allow, vary), lines(allow, methods, varyAll), 204
+			actual, preflight, status = fields(allow, vary), fields(allow, methods, varyAll), 204
 		}
-		s.check(t, call{path: tc.path, header: lines("Origin: " + tc.origin), status: 200, want: actual})
-		s.check(t, call{path: tc.path, method: "OPTIONS", header: lines("Origin: "+tc.origin, forPUT), status: status, want: preflight})
+		s.check(t, call{path: tc.path, header: fields("Origin: " + tc.origin), status: 200, want: actual})
+		s.check(t, call{path: tc.path, method: "OPTIONS", header: fields("Origin: "+tc.origin, forPUT), status: status, want: preflight})
 	}
 
 	c := control(t, cors("https://a.example"))
@@ -193,7 +193,7 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 		}
 	}})
 	t.Cleanup(upstream.Close)
-	s := serve(t, `@foreign {
+	s := startSite(t, `@foreign {
 		header Origin *
 		not origin https://app.example.com {
 			same_origin
@@ -208,10 +208,10 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 	}{
 		{"https://app.example.com", nil, true},
 		{"http://" + s.http, nil, true},
-		{"https://whoever.the.browser.vouches", lines("Sec-Fetch-Site: same-origin"), true},
-		{"https://app.example.com", lines("Sec-Fetch-Site: cross-site"), true},
-		{"http://" + s.http, lines("Sec-Fetch-Site: cross-site"), false},
-		{"http://" + s.http, lines("Sec-Fetch-Site: same-site"), false},
+		{"https://whoever.the.browser.vouches", fields("Sec-Fetch-Site: same-origin"), true},
+		{"https://app.example.com", fields("Sec-Fetch-Site: cross-site"), true},
+		{"http://" + s.http, fields("Sec-Fetch-Site: cross-site"), false},
+		{"http://" + s.http, fields("Sec-Fetch-Site: same-site"), false},
 		{"https://app.example.com.evil.example", nil, false},
 		{"http://app.example.com", nil, false},
 		{"https://b.example", nil, false},

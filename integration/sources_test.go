@@ -1,105 +1,23 @@
-package caddycors_test
+package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/certmagic"
 
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
-
-func init() {
-	caddy.RegisterModule(new(mortalStorage))
-	caddy.RegisterModule(wrongSource{})
-}
-
-// shelf is what mortal storages share: one value, and whether one of them was
-// used after its end.
-var shelf struct {
-	sync.Mutex
-	text     string
-	modified time.Time
-	misused  bool
-}
-
-// mortalStorage is a storage that works until its Cleanup, as one does whose
-// client is closed there.
-type mortalStorage struct {
-	Name  string `json:"name"`
-	ended atomic.Bool
-}
-
-func (*mortalStorage) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "caddy.storage.mortal", New: func() caddy.Module { return new(mortalStorage) }}
-}
-
-func (s *mortalStorage) CertMagicStorage() (certmagic.Storage, error) { return s, nil }
-
-func (s *mortalStorage) Cleanup() error {
-	s.ended.Store(true)
-	return nil
-}
-
-func (s *mortalStorage) use() error {
-	shelf.Lock()
-	defer shelf.Unlock()
-	if s.ended.Load() {
-		shelf.misused = true
-		return errors.New("used after its end")
-	}
-	return nil
-}
-
-func (s *mortalStorage) Load(context.Context, string) ([]byte, error) {
-	if err := s.use(); err != nil {
-		return nil, err
-	}
-	shelf.Lock()
-	defer shelf.Unlock()
-	return []byte(shelf.text), nil
-}
-
-func (s *mortalStorage) Stat(_ context.Context, key string) (certmagic.KeyInfo, error) {
-	if err := s.use(); err != nil {
-		return certmagic.KeyInfo{}, err
-	}
-	shelf.Lock()
-	defer shelf.Unlock()
-	return certmagic.KeyInfo{Key: key, Modified: shelf.modified, Size: int64(len(shelf.text)), IsTerminal: true}, nil
-}
-
-func (*mortalStorage) Lock(context.Context, string) error          { return nil }
-func (*mortalStorage) Unlock(context.Context, string) error        { return nil }
-func (*mortalStorage) Store(context.Context, string, []byte) error { return fs.ErrPermission }
-func (*mortalStorage) Delete(context.Context, string) error        { return fs.ErrPermission }
-func (*mortalStorage) Exists(context.Context, string) bool         { return true }
-func (*mortalStorage) List(context.Context, string, bool) ([]string, error) {
-	return nil, nil
-}
-
-func putOnShelf(text string) {
-	shelf.Lock()
-	defer shelf.Unlock()
-	shelf.text, shelf.modified = text, time.Now()
-}
 
 // TestStorageLife: across reloads, changed ones and refused ones, a list is read
 // through the storage of a live configuration, and never of one that has ended.
@@ -126,22 +44,22 @@ func TestStorageLife(t *testing.T) {
 		}
 		putOnShelf(lists[i%3])
 		want := []string{"b", "c", "ad"}[i%3]
-		eventually(t, "new list", func() bool { return c.allowed(t) == want })
+		corstest.Eventually(t, "new list", func() bool { return c.allowed(t) == want })
 	}
 	// While the list is bad, a reload forgets nothing.
 	putOnShelf("bad")
-	eventually(t, "complaint", func() bool { return c.logged(t, "line 1 is not a valid entry") })
+	corstest.Eventually(t, "complaint", func() bool { return c.logged(t, "line 1 is not a valid entry") })
 	c.mustAPI(t, "POST", "/load", c.config(source("6ms")))
 	c.checkOrigins(t, "ad")
 	putOnShelf("https://b.example")
-	eventually(t, "good list", func() bool { return c.allowed(t) == "b" })
+	corstest.Eventually(t, "good list", func() bool { return c.allowed(t) == "b" })
 	// Another storage is another list.
 	c.extra = `"storage": {"module": "mortal", "name": "two"},`
 	c.mustAPI(t, "POST", "/load", c.config(source("5ms")))
 	c.checkOrigins(t, "b")
 	// Give what must not happen a chance to.
 	putOnShelf("https://c.example")
-	eventually(t, "new list", func() bool { return c.allowed(t) == "c" })
+	corstest.Eventually(t, "new list", func() bool { return c.allowed(t) == "c" })
 	shelf.Lock()
 	defer shelf.Unlock()
 	if shelf.misused {
@@ -149,7 +67,7 @@ func TestStorageLife(t *testing.T) {
 	}
 }
 
-// TestReloadsWithSources reloads 300 times under load, while lists change, and
+// TestReloadsWithSources reloads many times under load, while lists change, and
 // while the servers that are asked are down half of the time. No request fails,
 // nothing is forgotten, and nothing is left behind.
 func TestReloadsWithSources(t *testing.T) {
@@ -179,7 +97,7 @@ func TestReloadsWithSources(t *testing.T) {
 		)
 	}
 	c := control(t, handler(0))
-	eventually(t, "every source", func() bool { return c.allowed(t) == "abc" })
+	corstest.Eventually(t, "every source", func() bool { return c.allowed(t) == "abc" })
 	asked := questions.Load()
 	before := runtime.NumGoroutine()
 
@@ -189,7 +107,7 @@ func TestReloadsWithSources(t *testing.T) {
 		o := "https://" + name + ".example"
 		clients.Go(func() {
 			for ctx.Err() == nil {
-				res, err := c.send("HTTP/1.1", call{header: lines("Origin: " + o)})
+				res, err := c.send("HTTP/1.1", call{header: fields("Origin: " + o)})
 				if err != nil {
 					t.Error(err)
 				} else if res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != o {
@@ -198,7 +116,7 @@ func TestReloadsWithSources(t *testing.T) {
 			}
 		})
 	}
-	for i := range 300 {
+	for i := range *reloads {
 		down.Store(i%40 >= 20)
 		file.put(t, fmt.Sprintf("https://a.example\nhttps://x%d.example\n", i))
 		c.mustAPI(t, "POST", "/load", c.config(handler(i)))
@@ -211,12 +129,12 @@ func TestReloadsWithSources(t *testing.T) {
 	}
 	c.checkOrigins(t, "abc")
 	c.idle()
-	eventually(t, "end of all goroutines that the reloads began", func() bool { return runtime.NumGoroutine() <= before })
+	corstest.Eventually(t, "end of all goroutines that the reloads began", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // TestFleet: two processes on one storage see a change that is written once.
 func TestFleet(t *testing.T) {
-	binary, shared := caddycors.Build(t), t.TempDir()
+	shared := t.TempDir()
 	list := storagePlace{renamedPlace{filePlace{filepath.Join(shared, "cors", "origins")}}}
 	if err := os.MkdirAll(filepath.Dir(list.path), 0o700); err != nil {
 		t.Fatal(err)
@@ -224,8 +142,8 @@ func TestFleet(t *testing.T) {
 	list.put(t, "https://a.example")
 	var fleet []*controlled
 	for range 2 {
-		home, port := t.TempDir(), freePort(t)
-		config := filepath.Join(home, "Caddyfile")
+		port := corstest.FreePort(t)
+		config := filepath.Join(t.TempDir(), "Caddyfile")
 		text := fmt.Sprintf(`{
 			admin off
 			storage file_system %q
@@ -242,8 +160,7 @@ func TestFleet(t *testing.T) {
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(binary, "run", "--config", config)
-		cmd.Env = append(cmd.Environ(), "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+		cmd := corstest.CaddyCommand(t, "run", "--config", config)
 		var log strings.Builder
 		cmd.Stderr = &log
 		if err := cmd.Start(); err != nil {
@@ -256,7 +173,7 @@ func TestFleet(t *testing.T) {
 			}
 		})
 		c := &controlled{site: &site{t: t, http: port, transports: map[string]http.RoundTripper{"HTTP/1.1": new(http.Transport)}}}
-		eventually(t, "answer", func() bool {
+		corstest.Eventually(t, "answer", func() bool {
 			_, err := c.send("HTTP/1.1", call{})
 			return err == nil
 		})
@@ -271,43 +188,31 @@ func TestFleet(t *testing.T) {
 	} {
 		list.put(t, tc.text)
 		for _, c := range fleet {
-			eventually(t, "list", func() bool { return c.allowed(t) == tc.allowed })
+			corstest.Eventually(t, "list", func() bool { return c.allowed(t) == tc.allowed })
 		}
 	}
 }
 
 // TestThirdPartySource: a source of a third party is one like any other.
 func TestThirdPartySource(t *testing.T) {
-	s := serve(t, "cors {\ndynamic regions eu us\nallow_credentials\n}\nrespond body")
-	s.check(t, call{header: lines(foreign), want: lines(vary)})
-	s.check(t, call{header: lines("Origin: http://eu.example.com"), want: lines(vary)})
+	s := startSite(t, "cors {\ndynamic regions eu us\nallow_credentials\n}\nrespond body")
+	s.check(t, call{header: fields(foreign), want: fields(vary)})
+	s.check(t, call{header: fields("Origin: http://eu.example.com"), want: fields(vary)})
 	s.check(t, call{
-		header: lines("Origin: https://us.example.com"),
-		want:   lines("Access-Control-Allow-Origin: https://us.example.com", "Access-Control-Allow-Credentials: true", vary),
+		header: fields("Origin: https://us.example.com"),
+		want:   fields("Access-Control-Allow-Origin: https://us.example.com", "Access-Control-Allow-Credentials: true", vary),
 	})
-}
-
-// wrongSource is a module in the namespace of sources that is none.
-type wrongSource struct{}
-
-func (wrongSource) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.cors.origins.wrong", New: func() caddy.Module { return new(wrongSource) }}
-}
-
-func (*wrongSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume source name
-	return nil
 }
 
 // TestWrongSource: a module that is no source is refused, and told what it lacks.
 func TestWrongSource(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http://a.example {\ncors {\ndynamic wrong\n}\n}"), nil)
-	if want := "module http.cors.origins.wrong (*caddycors_test.wrongSource) is not an origin source"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "module http.cors.origins.wrong (*integration.wrongSource) is not an origin source"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	c := control(t, cors("https://a.example"))
 	for handler, problem := range map[string]string{
-		dynamic(`{"source": "wrong"}`): "module *caddycors_test.wrongSource is not an origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)",
+		dynamic(`{"source": "wrong"}`): "module *integration.wrongSource is not an origin source: it has no method AllowsOrigin(*http.Request, string) (bool, error)",
 		dynamic(`{"path": "/a"}`):      "module name not specified with key 'source'",
 	} {
 		if status, response := c.api(t, "POST", "/load", c.config(handler)); status != http.StatusBadRequest || !strings.Contains(response, problem) {

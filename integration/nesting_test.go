@@ -1,4 +1,4 @@
-package caddycors_test
+package integration
 
 import (
 	"fmt"
@@ -116,29 +116,29 @@ func TestNesting(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := serveWith(t, "", tc.snippets, tc.directives)
+			s := startSiteWith(t, siteOptions{snippets: tc.snippets}, tc.directives)
 			for path, name := range tc.decides {
 				t.Run(path, func(t *testing.T) {
 					if name == "" {
-						s.check(t, call{path: path, status: 200, header: lines(origin)})
-						s.check(t, call{path: path, method: "OPTIONS", status: 200, header: lines(origin, forPUT)})
+						s.check(t, call{path: path, status: 200, header: fields(origin)})
+						s.check(t, call{path: path, method: "OPTIONS", status: 200, header: fields(origin, forPUT)})
 						return
 					}
 					more := ""
 					if strings.Contains(tc.name, "handle_response") {
 						more = ", Accept"
 					}
-					s.check(t, call{path: path, status: 200, body: "body", want: lines(vary + more)})
-					s.check(t, call{path: path, status: 200, body: "body", header: lines(foreign), want: lines(vary + more)})
+					s.check(t, call{path: path, status: 200, body: "body", want: fields(vary + more)})
+					s.check(t, call{path: path, status: 200, body: "body", header: fields(foreign), want: fields(vary + more)})
 					s.check(t, call{
-						path: path, status: 200, body: "body", header: lines(origin),
-						want: lines(allowed, "Access-Control-Expose-Headers: "+name, vary+more),
+						path: path, status: 200, body: "body", header: fields(origin),
+						want: fields(allowed, "Access-Control-Expose-Headers: "+name, vary+more),
 					})
 					s.check(t, call{
-						path: path, method: "OPTIONS", status: 204, header: lines(origin, forPUT),
-						want: lines(allowed, "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: "+name, "Access-Control-Expose-Headers: "+name, varyAll),
+						path: path, method: "OPTIONS", status: 204, header: fields(origin, forPUT),
+						want: fields(allowed, "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: "+name, "Access-Control-Expose-Headers: "+name, varyAll),
 					})
-					s.check(t, call{path: path, method: "OPTIONS", status: 403, header: lines(foreign, forPUT), want: lines(varyAll)})
+					s.check(t, call{path: path, method: "OPTIONS", status: 403, header: fields(foreign, forPUT), want: fields(varyAll)})
 				})
 			}
 		})
@@ -157,63 +157,63 @@ func TestNestedPolicies(t *testing.T) {
 		{
 			"inner allows more", "cors https://a.example", "cors https://b.example {\nallow_credentials\n}",
 			[]call{
-				{header: lines(foreign), status: 200, want: lines(vary)},
-				{header: lines(origin), status: 200, want: lines(allowed, vary)},
-				{method: "OPTIONS", header: lines(foreign, forPUT), status: 403, want: lines(varyAll)},
+				{header: fields(foreign), status: 200, want: fields(vary)},
+				{header: fields(origin), status: 200, want: fields(allowed, vary)},
+				{method: "OPTIONS", header: fields(foreign, forPUT), status: 403, want: fields(varyAll)},
 			},
 		},
 		{
 			"outer allows every origin", "cors * *", "cors https://a.example {\nallow_credentials\nreject_disallowed\n}",
 			[]call{
-				{header: lines(foreign), status: 200, want: lines("Access-Control-Allow-Origin: *")},
-				{status: 200, want: lines("Access-Control-Allow-Origin: *")},
-				{method: "OPTIONS", header: lines(foreign, forPUT), status: 204, want: lines("Access-Control-Allow-Origin: *", methods, varyAll)},
+				{header: fields(foreign), status: 200, want: fields("Access-Control-Allow-Origin: *")},
+				{status: 200, want: fields("Access-Control-Allow-Origin: *")},
+				{method: "OPTIONS", header: fields(foreign, forPUT), status: 204, want: fields("Access-Control-Allow-Origin: *", methods, varyAll)},
 			},
 		},
 		{
 			"outer rejects", "cors https://a.example {\nreject_disallowed\n}", "cors * *",
 			[]call{
-				{header: lines(foreign), status: 403, want: lines(vary)},
-				{header: lines(origin), status: 200, want: lines(allowed, vary)},
+				{header: fields(foreign), status: 403, want: fields(vary)},
+				{header: fields(origin), status: 200, want: fields(allowed, vary)},
 			},
 		},
 		{
 			"outer passes preflights", "cors https://a.example {\npreflight_passthrough\n}", "cors https://b.example",
 			[]call{
-				{method: "OPTIONS", header: lines(origin, forPUT), status: 200, body: "body", want: lines(allowed, methods, varyAll)},
-				{method: "OPTIONS", header: lines(foreign, forPUT), status: 200, body: "body", want: lines(varyAll)},
-				{header: lines(foreign), status: 200, want: lines(vary)},
+				{method: "OPTIONS", header: fields(origin, forPUT), status: 200, body: "body", want: fields(allowed, methods, varyAll)},
+				{method: "OPTIONS", header: fields(foreign, forPUT), status: 200, body: "body", want: fields(varyAll)},
+				{header: fields(foreign), status: 200, want: fields(vary)},
 			},
 		},
 		{
 			"in an error route", "cors https://a.example\nhandle_errors {\ncors https://b.example {\nallow_credentials\n}\nrespond page\n}", `error "no" 404`,
 			[]call{
-				{header: lines(origin), status: 404, body: "page", want: lines(vary)},
-				{header: lines(foreign), status: 404, body: "page", want: lines("Access-Control-Allow-Origin: https://b.example", "Access-Control-Allow-Credentials: true", vary)},
-				{method: "OPTIONS", header: lines(origin, forPUT), status: 204, want: lines(allowed, methods, varyAll)},
-				{method: "OPTIONS", header: lines(foreign, forPUT), status: 403, want: lines(varyAll)},
+				{header: fields(origin), status: 404, body: "page", want: fields(vary)},
+				{header: fields(foreign), status: 404, body: "page", want: fields("Access-Control-Allow-Origin: https://b.example", "Access-Control-Allow-Credentials: true", vary)},
+				{method: "OPTIONS", header: fields(origin, forPUT), status: 204, want: fields(allowed, methods, varyAll)},
+				{method: "OPTIONS", header: fields(foreign, forPUT), status: 403, want: fields(varyAll)},
 			},
 		},
 		{
 			"only in an error route", "handle_errors {\ncors https://a.example\nrespond page\n}", `error "no" 404`,
 			[]call{
-				{header: lines(origin), status: 404, body: "page", want: lines(allowed, vary)},
-				{header: lines(foreign), status: 404, body: "page", want: lines(vary)},
-				{method: "OPTIONS", header: lines(origin, forPUT), status: 204, want: lines(allowed, methods, varyAll)},
+				{header: fields(origin), status: 404, body: "page", want: fields(allowed, vary)},
+				{header: fields(foreign), status: 404, body: "page", want: fields(vary)},
+				{method: "OPTIONS", header: fields(origin, forPUT), status: 204, want: fields(allowed, methods, varyAll)},
 			},
 		},
 		{
 			"where the way out of a handle is basic_auth", "cors /api/* https://a.example\nbasic_auth {\nalice $2a$04$Hm3cIOVw2ItO9HYGz2JiIOvk0OJ84OKE3m7pBmiAHwekto6Xjimy.\n}", "cors https://a.example",
 			[]call{
-				{path: "/api/x", header: lines(origin), status: 401, want: lines(allowed, vary)},
-				{path: "/api/x", method: "OPTIONS", header: lines(origin, forPUT), status: 204, want: lines(allowed, methods, varyAll)},
-				{path: "/", header: lines(origin), status: 401},
-				{path: "/", method: "OPTIONS", header: lines(origin, forPUT), status: 401},
+				{path: "/api/x", header: fields(origin), status: 401, want: fields(allowed, vary)},
+				{path: "/api/x", method: "OPTIONS", header: fields(origin, forPUT), status: 204, want: fields(allowed, methods, varyAll)},
+				{path: "/", header: fields(origin), status: 401},
+				{path: "/", method: "OPTIONS", header: fields(origin, forPUT), status: 401},
 			},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := serve(t, tc.outer+"\nhandle {\n"+tc.inner+"\nrespond body\n}")
+			s := startSite(t, tc.outer+"\nhandle {\n"+tc.inner+"\nrespond body\n}")
 			for _, c := range tc.calls {
 				s.check(t, c)
 			}

@@ -1,4 +1,4 @@
-package caddycors_test
+package integration
 
 import (
 	"fmt"
@@ -8,130 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
-
-// dynamic is the handler with these sources, in JSON.
-func dynamic(sources ...string) string {
-	return fmt.Sprintf(`{"@id": "cors", "handler": "cors", "dynamic_origins": [%s]}`, strings.Join(sources, ", "))
-}
-
-// A place is somewhere that a list is kept, as a test changes it.
-type place interface {
-	source() string // in JSON, with a short refresh
-	put(t *testing.T, text string)
-	remove(t *testing.T)
-}
-
-// filePlace is a file.
-type filePlace struct{ path string }
-
-func (p filePlace) source() string {
-	return fmt.Sprintf(`{"source": "file", "path": %q, "refresh": "5ms"}`, p.path)
-}
-
-func (p filePlace) put(t *testing.T, text string) {
-	t.Helper()
-	if err := os.WriteFile(p.path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (p filePlace) remove(t *testing.T) {
-	t.Helper()
-	eventually(t, "removal", func() bool { return os.Remove(p.path) == nil }) // Windows removes no file while it is read
-}
-
-// renamedPlace is a file that is replaced by renaming another.
-type renamedPlace struct{ filePlace }
-
-func (p renamedPlace) put(t *testing.T, text string) {
-	t.Helper()
-	filePlace{p.path + ".new"}.put(t, text)
-	eventually(t, "renaming", func() bool { return os.Rename(p.path+".new", p.path) == nil }) // nor does it replace one
-}
-
-// storagePlace is a key of Caddy's file storage, which writes as a whole.
-type storagePlace struct{ renamedPlace }
-
-func (storagePlace) source() string {
-	return `{"source": "storage", "key": "cors/origins", "refresh": "5ms"}`
-}
-
-// httpPlace is a URL.
-type httpPlace struct {
-	server *httptest.Server
-	mu     sync.Mutex
-	text   string
-	gone   bool
-	etag   int
-	full   atomic.Int64 // responses with a body
-}
-
-func newHTTPPlace(t *testing.T) *httpPlace {
-	t.Helper()
-	p := new(httpPlace)
-	p.server = httptest.NewServer(p)
-	t.Cleanup(p.server.Close)
-	return p
-}
-
-func (p *httpPlace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	etag := fmt.Sprintf(`"%d"`, p.etag)
-	switch {
-	case p.gone:
-		w.WriteHeader(http.StatusNotFound)
-	case r.Header.Get("Authorization") != "Bearer secret":
-		w.WriteHeader(http.StatusUnauthorized)
-	case r.Header.Get("If-None-Match") == etag:
-		w.WriteHeader(http.StatusNotModified)
-	default:
-		p.full.Add(1)
-		w.Header().Set("ETag", etag)
-		_, _ = io.WriteString(w, p.text)
-	}
-}
-
-func (p *httpPlace) source() string {
-	return fmt.Sprintf(`{"source": "http", "url": %q, "refresh": "5ms", "timeout": "1m", "header_up": {"Authorization": ["Bearer secret"]}}`, p.server.URL+"/?token=hidden")
-}
-
-func (p *httpPlace) put(_ *testing.T, text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.text, p.gone = text, false
-	p.etag++
-}
-
-func (p *httpPlace) remove(*testing.T) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gone = true
-}
-
-// places makes a place of each kind, with what else the configuration needs.
-var places = map[string]func(t *testing.T) (p place, extra string){
-	"file": func(t *testing.T) (place, string) {
-		return filePlace{filepath.Join(t.TempDir(), "origins")}, ""
-	},
-	"file renamed": func(t *testing.T) (place, string) {
-		return renamedPlace{filePlace{filepath.Join(t.TempDir(), "origins")}}, ""
-	},
-	"storage": func(t *testing.T) (place, string) {
-		dir := t.TempDir()
-		if err := os.MkdirAll(filepath.Join(dir, "cors"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		return storagePlace{renamedPlace{filePlace{filepath.Join(dir, "cors", "origins")}}}, fmt.Sprintf(`"storage": {"module": "file_system", "root": %q},`, dir)
-	},
-	"http": func(t *testing.T) (place, string) { return newHTTPPlace(t), "" },
-}
 
 // TestLists changes a list in all ways that it can change, while Caddy runs: what
 // is good takes effect without a reload, and what is not takes nothing away.
@@ -143,14 +24,14 @@ func TestLists(t *testing.T) {
 			c := controlWith(t, extra, dynamic(p.source()))
 			becomes := func(allowed string) {
 				t.Helper()
-				eventually(t, "change to "+allowed, func() bool { return c.allowed(t) == allowed })
+				corstest.Eventually(t, "change to "+allowed, func() bool { return c.allowed(t) == allowed })
 				c.checkOrigins(t, allowed)
 			}
 			// remains waits until what is wrong is in the log, with the number of
 			// origins that are known.
 			remains := func(allowed string, problem ...string) {
 				t.Helper()
-				eventually(t, "complaint of "+problem[0], func() bool { return c.logged(t, append(problem, "keeping the previous list")...) })
+				corstest.Eventually(t, "complaint of "+problem[0], func() bool { return c.logged(t, append(problem, "keeping the previous list")...) })
 				c.checkOrigins(t, allowed)
 			}
 			becomes("a")
@@ -183,8 +64,7 @@ func TestLists(t *testing.T) {
 				p.put(t, strings.Repeat("\n", 10+i)+bad)
 				remains("c", fmt.Sprintf("line %d", 11+i))
 			}
-			// No part of it is a list: who looks while it is written must not find one.
-			p.put(t, "-"+strings.Repeat("#", 64<<20))
+			p.putTooLong(t)
 			remains("c", "longer than 64 MiB")
 			p.put(t, "# none\n")
 			becomes("")
@@ -226,8 +106,8 @@ func TestSourcesInCaddyfile(t *testing.T) {
 	for _, p := range []place{file, stored, served} {
 		p.put(t, "# none")
 	}
-	port := freePort(t)
-	load(t, fmt.Sprintf(`{
+	port := corstest.FreePort(t)
+	runCaddyfile(t, fmt.Sprintf(`{
 		admin off
 		persist_config off
 		storage file_system %q
@@ -282,7 +162,7 @@ func TestSourcesInCaddyfile(t *testing.T) {
 		{"ask again", func() { asked.Store("https://b.example") }, "b"},
 	} {
 		tc.change()
-		eventually(t, "change of "+tc.kind, func() bool { return c.allowed(t) == tc.allowed })
+		corstest.Eventually(t, "change of "+tc.kind, func() bool { return c.allowed(t) == tc.allowed })
 		c.checkOrigins(t, tc.allowed)
 	}
 }
@@ -352,8 +232,8 @@ func TestListAtLoad(t *testing.T) {
 				t.Errorf("%d %s, want the problem %q", status, response, tc.problem)
 			}
 			c.checkOrigins(t, "a")
-			if n := caddycors.HeldSources(); n > 0 {
-				t.Errorf("%d sources are held by a configuration that is refused", n)
+			if live := strings.TrimSpace(c.mustAPI(t, "GET", "/cors/sources", "")); live != "[]" {
+				t.Errorf("a configuration that is refused holds %s", live)
 			}
 		})
 	}
@@ -387,20 +267,20 @@ func TestHTTPListAtLoad(t *testing.T) {
 		}, "unexpected EOF"},
 	} {
 		answer.Store(tc.answer)
-		eventually(t, tc.problem, func() bool { return c.logged(t, tc.problem, `"origins":0`) })
+		corstest.Eventually(t, tc.problem, func() bool { return c.logged(t, tc.problem, `"origins":0`) })
 		c.checkOrigins(t, "")
 	}
 	answer.Store(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "https://a.example\n") })
-	eventually(t, "first list", func() bool { return c.allowed(t) == "a" })
+	corstest.Eventually(t, "first list", func() bool { return c.allowed(t) == "a" })
 	answer.Store(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	eventually(t, "complaint", func() bool { return c.logged(t, "Timeout", `"origins":1`) || c.logged(t, "deadline", `"origins":1`) })
+	corstest.Eventually(t, "complaint", func() bool { return c.logged(t, "Timeout", `"origins":1`) || c.logged(t, "deadline", `"origins":1`) })
 	c.checkOrigins(t, "a")
 }
 
 // TestOwnList: a server can serve the list that it goes by.
 func TestOwnList(t *testing.T) {
-	port := freePort(t)
-	load(t, fmt.Sprintf(`{
+	port := corstest.FreePort(t)
+	runCaddyfile(t, fmt.Sprintf(`{
 		admin off
 		persist_config off
 		log {
@@ -418,8 +298,8 @@ func TestOwnList(t *testing.T) {
 	}`, port))
 	stop(t)
 	s := &site{t: t, http: port, transports: map[string]http.RoundTripper{"HTTP/1.1": new(http.Transport)}}
-	eventually(t, "own list", func() bool {
-		res, err := s.send("HTTP/1.1", call{header: lines(origin)})
+	corstest.Eventually(t, "own list", func() bool {
+		res, err := s.send("HTTP/1.1", call{header: fields(origin)})
 		return err == nil && res.Header.Get("Access-Control-Allow-Origin") == "https://a.example"
 	})
 }
@@ -441,16 +321,16 @@ func TestListWithCredentials(t *testing.T) {
 		t.Run(tc.options, func(t *testing.T) {
 			c := control(t, fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [%s]%s}`, p.source(), tc.options))
 			for _, o := range []string{"http://a.example", "https://x.github.io", "https://me.github.io", "https://b.example", "http://localhost:99", "https://c.example", "null"} {
-				want := lines(vary)
+				want := fields(vary)
 				for _, allowed := range tc.allowed {
 					if o == allowed {
-						want = lines("Access-Control-Allow-Origin: "+o, vary)
+						want = fields("Access-Control-Allow-Origin: "+o, vary)
 						if tc.options != "" {
 							want.Set("Access-Control-Allow-Credentials", "true")
 						}
 					}
 				}
-				c.check(t, call{header: lines("Origin: " + o), status: 200, want: want})
+				c.check(t, call{header: fields("Origin: " + o), status: 200, want: want})
 			}
 		})
 	}

@@ -1,9 +1,11 @@
-package caddycors_test
+package integration
 
 import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // TestErrors: what an error route writes keeps the policy's fields, and has one
@@ -11,17 +13,17 @@ import (
 func TestErrors(t *testing.T) {
 	const methods = "Access-Control-Allow-Methods: GET, HEAD, POST"
 	upstream := newUpstream(t, upstreamPaths)
-	fill := strings.NewReplacer("UPSTREAM", upstream, "DEAD", freePort(t))
+	fill := strings.NewReplacer("UPSTREAM", upstream, "DEAD", corstest.FreePort(t))
 	other := "https://upstream.example"
 	// What the upstream's page says about CORS, beside or instead of ours.
-	page := lines("Access-Control-Allow-Origin: "+other, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: DELETE",
+	page := fields("Access-Control-Allow-Origin: "+other, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: DELETE",
 		"Access-Control-Allow-Headers: X-Upstream", "Access-Control-Expose-Headers: X-Upstream", "Access-Control-Max-Age: 1", "Access-Control-Made-Up: x",
 		"Vary: Origin, Cookie, Accept")
 	beside := merge(page, http.Header{
 		"Access-Control-Allow-Origin":      {"https://a.example", other},
 		"Access-Control-Allow-Credentials": {"true", "true"},
 	})
-	pageVary := lines("Vary: Origin, Cookie, Accept")
+	pageVary := fields("Vary: Origin, Cookie, Accept")
 
 	for _, tc := range []struct {
 		name            string
@@ -34,28 +36,28 @@ func TestErrors(t *testing.T) {
 		{
 			name:   "nothing is written",
 			status: 0,
-			none:   lines(vary), allowed: credentialed, denied: lines(vary),
+			none:   fields(vary), allowed: credentialed, denied: fields(vary),
 		},
 		{
 			name:         "respond",
 			handleErrors: `handle_errors { respond "{err.status_code}" }`,
-			none:         lines(vary), allowed: credentialed, denied: lines(vary),
+			none:         fields(vary), allowed: credentialed, denied: fields(vary),
 		},
 		{
 			name:         "respond with another status",
 			handleErrors: `handle_errors { respond "page" 418 }`,
 			status:       418, body: "page",
-			none: lines(vary), allowed: credentialed, denied: lines(vary),
+			none: fields(vary), allowed: credentialed, denied: fields(vary),
 		},
 		{
 			name: "file_server",
 			handleErrors: `handle_errors {
-				root * testdata/integration
+				root * testdata
 				rewrite * /file.txt
 				file_server
 			}`,
 			body: "a file\n",
-			none: lines("Vary: Origin, Accept-Encoding"), allowed: merge(credentialed, lines("Vary: Origin, Accept-Encoding")), denied: lines("Vary: Origin, Accept-Encoding"),
+			none: fields("Vary: Origin, Accept-Encoding"), allowed: merge(credentialed, fields("Vary: Origin, Accept-Encoding")), denied: fields("Vary: Origin, Accept-Encoding"),
 		},
 		{
 			name: "header and Vary",
@@ -64,7 +66,7 @@ func TestErrors(t *testing.T) {
 				respond "page"
 			}`,
 			body: "page",
-			none: lines("Vary: Origin, Accept"), allowed: merge(credentialed, lines("Vary: Origin, Accept")), denied: lines("Vary: Origin, Accept"),
+			none: fields("Vary: Origin, Accept"), allowed: merge(credentialed, fields("Vary: Origin, Accept")), denied: fields("Vary: Origin, Accept"),
 		},
 		{
 			name: "cors and respond",
@@ -73,7 +75,7 @@ func TestErrors(t *testing.T) {
 				respond "page"
 			}`,
 			body: "page",
-			none: lines(vary), allowed: credentialed, denied: lines(vary),
+			none: fields(vary), allowed: credentialed, denied: fields(vary),
 		},
 		{
 			// The limit, with a header directive.
@@ -84,8 +86,8 @@ func TestErrors(t *testing.T) {
 				respond "page"
 			}`,
 			body: "page",
-			none: lines("Access-Control-Allow-Origin: *", "Vary: X"), denied: lines("Access-Control-Allow-Origin: *", "Vary: X"),
-			allowed: lines("Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials: true", "Vary: X"),
+			none: fields("Access-Control-Allow-Origin: *", "Vary: X"), denied: fields("Access-Control-Allow-Origin: *", "Vary: X"),
+			allowed: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials: true", "Vary: X"),
 		},
 		{
 			name: "header beside cors",
@@ -96,7 +98,7 @@ func TestErrors(t *testing.T) {
 				respond "page"
 			}`,
 			body: "page",
-			none: lines("Vary: Origin, X"), allowed: merge(credentialed, lines("Vary: Origin, X")), denied: lines("Vary: Origin, X"),
+			none: fields("Vary: Origin, X"), allowed: merge(credentialed, fields("Vary: Origin, X")), denied: fields("Vary: Origin, X"),
 		},
 		{
 			// The limit: an error route gets the server's own writer, so what a
@@ -157,11 +159,11 @@ func TestErrors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			handleErrors := strings.ReplaceAll(strings.ReplaceAll(tc.handleErrors, "{ respond", "{\nrespond"), "\" }", "\"\n}")
 			handleErrors = strings.ReplaceAll(handleErrors, "418 }", "418\n}")
-			s := serveWith(t, "", `(policy) {
+			s := startSiteWith(t, siteOptions{snippets: `(policy) {
 				cors https://a.example {
 					allow_credentials
 				}
-			}`, fill.Replace(`
+			}`}, fill.Replace(`
 			import policy
 			error /error "no" 404
 			reverse_proxy /dead DEAD
@@ -175,10 +177,10 @@ func TestErrors(t *testing.T) {
 						status = tc.status
 					}
 					s.check(t, call{path: path, status: status, body: tc.body, want: tc.none})
-					s.check(t, call{path: path, status: status, body: tc.body, header: lines(origin), want: tc.allowed})
-					s.check(t, call{path: path, status: status, body: tc.body, header: lines(foreign), want: tc.denied})
-					s.check(t, call{path: path, method: "OPTIONS", status: 204, header: lines(origin, forPUT), want: merge(credentialed, lines(methods, varyAll))})
-					s.check(t, call{path: path, method: "OPTIONS", status: 403, header: lines(foreign, forPUT), want: lines(varyAll)})
+					s.check(t, call{path: path, status: status, body: tc.body, header: fields(origin), want: tc.allowed})
+					s.check(t, call{path: path, status: status, body: tc.body, header: fields(foreign), want: tc.denied})
+					s.check(t, call{path: path, method: "OPTIONS", status: 204, header: fields(origin, forPUT), want: merge(credentialed, fields(methods, varyAll))})
+					s.check(t, call{path: path, method: "OPTIONS", status: 403, header: fields(foreign, forPUT), want: fields(varyAll)})
 				})
 			}
 		})
@@ -201,17 +203,17 @@ func TestRejected(t *testing.T) {
 		{"a route under the same cors", "handle_errors {\nimport policy\nrespond \"a page\"\n}", 403, "a page"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := serveWith(t, "", `(policy) {
+			s := startSiteWith(t, siteOptions{snippets: `(policy) {
 				cors https://a.example {
 					allow_credentials
 					reject_disallowed
 				}
-			}`, "import policy\nrespond body\n"+tc.handleErrors)
-			s.check(t, call{status: 200, body: "body", want: lines(vary)})
-			s.check(t, call{status: 200, body: "body", header: lines(origin), want: credentialed})
+			}`}, "import policy\nrespond body\n"+tc.handleErrors)
+			s.check(t, call{status: 200, body: "body", want: fields(vary)})
+			s.check(t, call{status: 200, body: "body", header: fields(origin), want: credentialed})
 			for _, o := range []string{foreign, "Origin: null", "Origin: https://a.example/"} {
 				for _, method := range []string{"GET", "POST"} {
-					res := s.check(t, call{method: method, status: tc.status, body: tc.body, header: lines(o), want: lines(vary)})
+					res := s.check(t, call{method: method, status: tc.status, body: tc.body, header: fields(o), want: fields(vary)})
 					if tc.body == "" && len(res.body) > 0 {
 						t.Errorf("body %q, want none", res.body)
 					}

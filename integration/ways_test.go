@@ -1,95 +1,15 @@
-package caddycors_test
+package integration
 
 import (
 	"bytes"
-	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
-
-// newUpstream starts an upstream with its own mind about CORS: whatever it is
-// asked for, it says in its header what the policies of these tests do not.
-func newUpstream(t *testing.T, paths map[string]http.HandlerFunc) string {
-	t.Helper()
-	mux := http.NewServeMux()
-	for path, handler := range paths {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			contradict(w.Header())
-			handler(w, r)
-		})
-	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
-}
-
-// contradict sets the CORS fields as no policy here would.
-func contradict(h http.Header) {
-	h["Access-Control-Allow-Origin"] = []string{"https://upstream.example"}
-	h["Access-Control-Allow-Credentials"] = []string{"true"}
-	h["Access-Control-Allow-Methods"] = []string{"DELETE"}
-	h["Access-Control-Allow-Headers"] = []string{"X-Upstream"}
-	h["Access-Control-Expose-Headers"] = []string{"X-Upstream"}
-	h["Access-Control-Max-Age"] = []string{"1"}
-	h["Access-Control-Made-Up"] = []string{"x"}
-	h["Vary"] = []string{"Cookie, Accept"}
-}
-
-// write returns a handler that answers with a status, and a body if there may
-// be one.
-func write(status int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", "/elsewhere")
-		w.Header().Set("Content-Type", "text/plain")
-		w.WriteHeader(status)
-		if status >= 200 && status != 204 && status != 304 {
-			_, _ = io.WriteString(w, "body")
-		}
-	}
-}
-
-// abort ends the connection without a further word.
-func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-
-var upstreamPaths = map[string]http.HandlerFunc{
-	"/up/200": write(200), "/up/204": write(204), "/up/304": write(304),
-	"/up/301": write(301), "/up/302": write(302), "/up/307": write(307), "/up/308": write(308),
-	"/up/401": write(401), "/up/500": write(500),
-	"/up/duplicates": func(w http.ResponseWriter, r *http.Request) {
-		for name, values := range w.Header() {
-			w.Header()[name] = append(values, values...)
-		}
-		w.Header().Add("Access-Control-Allow-Origin", "https://a.example")
-		w.Header().Add("Vary", "origin")
-		write(200)(w, r)
-	},
-	"/up/early-hints": func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Link", "</style.css>; rel=preload")
-		w.WriteHeader(http.StatusEarlyHints)
-		write(200)(w, r)
-	},
-	"/up/early-hints-abort": func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusEarlyHints)
-		abort(w, r)
-	},
-	"/up/trailers": func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Trailer", "X-Sum")
-		write(200)(w, r)
-		w.Header().Set("X-Sum", "1")
-	},
-	"/up/events": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for range 3 {
-			_, _ = io.WriteString(w, "data: x\n\n")
-			_ = http.NewResponseController(w).Flush()
-		}
-	},
-	"/up/abort": abort,
-}
 
 // ways are the ways in which the handlers of a Caddy respond. With each, a
 // request without the module tells what is to be left as it is.
@@ -121,9 +41,9 @@ var ways = []struct {
 	{name: "dead upstream", path: "/dead", status: 502},
 	{name: "file", path: "/files/file.txt", status: 200},
 	{name: "file HEAD", method: "HEAD", path: "/files/file.txt", status: 200},
-	{name: "file range", path: "/files/file.txt", header: lines("Range: bytes=1-2"), status: 206},
-	{name: "file range beyond the end", path: "/files/file.txt", header: lines("Range: bytes=1000-"), status: 416},
-	{name: "file not modified", path: "/files/file.txt", header: lines("If-None-Match: *"), status: 304},
+	{name: "file range", path: "/files/file.txt", header: fields("Range: bytes=1-2"), status: 206},
+	{name: "file range beyond the end", path: "/files/file.txt", header: fields("Range: bytes=1000-"), status: 416},
+	{name: "file not modified", path: "/files/file.txt", header: fields("If-None-Match: *"), status: 304},
 	{name: "file missing", path: "/files/none.txt", status: 404},
 	{name: "file POST", method: "POST", path: "/files/file.txt", status: 405},
 	{name: "directory", path: "/files/directory", status: 308},
@@ -133,13 +53,13 @@ var ways = []struct {
 	{name: "redir", path: "/redir", status: 302},
 	{name: "error", path: "/error", status: 403},
 	{name: "nothing matches", path: "/nowhere", status: 200},
-	{name: "encode", path: "/encode", header: lines("Accept-Encoding: gzip"), status: 200},
-	{name: "encode a proxied response", path: "/encode/up", header: lines("Accept-Encoding: gzip"), status: 200},
-	{name: "cors within encode", path: "/inner/encode", header: lines("Accept-Encoding: gzip"), status: 200},
+	{name: "encode", path: "/encode", header: fields("Accept-Encoding: gzip"), status: 200},
+	{name: "encode a proxied response", path: "/encode/up", header: fields("Accept-Encoding: gzip"), status: 200},
+	{name: "cors within encode", path: "/inner/encode", header: fields("Accept-Encoding: gzip"), status: 200},
 	{name: "templates", path: "/templates/template.html", status: 200},
 	{name: "intercept", path: "/intercept", status: 203},
 	{name: "basic_auth", path: "/auth", status: 401},
-	{name: "basic_auth passed", path: "/auth", header: lines("Authorization: Basic YWxpY2U6YWxpY2U="), status: 200},
+	{name: "basic_auth passed", path: "/auth", header: fields("Authorization: Basic YWxpY2U6YWxpY2U="), status: 200},
 	{name: "handle_response", path: "/handle-response", status: 200},
 	{name: "copy_response", path: "/copy-response", status: 401},
 	{name: "abort", path: "/abort"},
@@ -154,8 +74,8 @@ var ways = []struct {
 
 // waysSite serves the ways. The field Without-Cors leaves the module out.
 func waysSite(t *testing.T) string {
-	return strings.NewReplacer("UPSTREAM", newUpstream(t, upstreamPaths), "DEAD", freePort(t)).Replace(`
-	root * testdata/integration
+	return strings.NewReplacer("UPSTREAM", newUpstream(t, upstreamPaths), "DEAD", corstest.FreePort(t)).Replace(`
+	root * testdata
 	@cors {
 		not header Without-Cors *
 		not path /inner/*
@@ -266,21 +186,21 @@ const waysSnippets = `
 // every version of HTTP. But for what the policy says, the response is that of
 // the same Caddy without the module.
 func TestWays(t *testing.T) {
-	s := serveWith(t, "", waysSnippets, waysSite(t))
+	s := startSiteWith(t, siteOptions{snippets: waysSnippets, tls: true}, waysSite(t))
 	requests := []struct {
 		name   string
 		header http.Header
 		want   http.Header
 	}{
-		{"no origin", nil, lines(vary)},
-		{"allowed", lines(origin), lines(allowed, "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", vary)},
-		{"denied", lines(foreign), lines(vary)},
+		{"no origin", nil, fields(vary)},
+		{"allowed", fields(origin), fields(allowed, "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", vary)},
+		{"denied", fields(foreign), fields(vary)},
 	}
 	for _, protocol := range protocols {
 		for _, way := range ways {
 			t.Run(protocol+"/"+way.name, func(t *testing.T) {
 				c := call{method: way.method, path: way.path}
-				c.header = merge(way.header, lines("Without-Cors: 1"))
+				c.header = merge(way.header, fields("Without-Cors: 1"))
 				base, err := s.send(protocol, c)
 				switch {
 				case err != nil && way.status != 0:
@@ -303,13 +223,13 @@ func TestWays(t *testing.T) {
 						}
 						want := r.want
 						if way.method == "OPTIONS" {
-							want = merge(want, lines(varyAll))
+							want = merge(want, fields(varyAll))
 						}
 						res.checkAgainst(t, base, want)
 					})
 				}
 				t.Run("preflight allowed", func(t *testing.T) {
-					c.method, c.header = "OPTIONS", lines(origin, forPUT)
+					c.method, c.header = "OPTIONS", fields(origin, forPUT)
 					res, err := s.send(protocol, c)
 					if err != nil {
 						t.Fatal(err)
@@ -317,11 +237,11 @@ func TestWays(t *testing.T) {
 					if res.StatusCode != 204 || len(res.body) > 0 {
 						t.Errorf("status %d, body %q, want 204 and none", res.StatusCode, res.body)
 					}
-					checkCORS(t, res.Header, lines(allowed, "Access-Control-Allow-Credentials: true",
+					checkCORS(t, res.Header, fields(allowed, "Access-Control-Allow-Credentials: true",
 						"Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: X-A", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 600", varyAll))
 				})
 				t.Run("preflight denied", func(t *testing.T) {
-					c.method, c.header = "OPTIONS", lines(foreign, forPUT)
+					c.method, c.header = "OPTIONS", fields(foreign, forPUT)
 					res, err := s.send(protocol, c)
 					if err != nil {
 						t.Fatal(err)
@@ -329,7 +249,7 @@ func TestWays(t *testing.T) {
 					if res.StatusCode != 403 || len(res.body) > 0 {
 						t.Errorf("status %d, body %q, want 403 and none", res.StatusCode, res.body)
 					}
-					checkCORS(t, res.Header, lines(varyAll))
+					checkCORS(t, res.Header, fields(varyAll))
 				})
 			})
 		}
@@ -364,7 +284,7 @@ func (r *reply) checkAgainst(t *testing.T, base *reply, want http.Header) {
 func others(h http.Header) http.Header {
 	h = h.Clone()
 	maps.DeleteFunc(h, func(name string, values []string) bool {
-		return isCORS(name) || name == "Vary" || name == "Date" || name == "Content-Length" && values[0] == "0"
+		return corstest.IsCORS(name) || name == "Vary" || name == "Date" || name == "Content-Length" && values[0] == "0"
 	})
 	return h
 }

@@ -1,4 +1,4 @@
-package caddycors_test
+package integration
 
 import (
 	"encoding/json"
@@ -12,19 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// metrics returns the samples of this module's metrics that are not 0.
-func (c *controlled) metrics(t *testing.T) (samples []string) {
-	t.Helper()
-	for line := range strings.Lines(c.mustAPI(t, "GET", "/metrics", "")) {
-		line = strings.TrimSpace(line)
-		if sample, ours := strings.CutPrefix(line, "caddy_http_cors_"); ours && !strings.HasSuffix(line, " 0") {
-			samples = append(samples, sample)
-		}
-	}
-	return samples
-}
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+)
 
 // TestMetricsAcrossReloads checks that what is scraped is sound with many
 // handlers in one configuration, after many reloads.
@@ -51,8 +41,8 @@ func TestMetricsAcrossReloads(t *testing.T) {
 	}
 	for i := range handlers {
 		path := fmt.Sprintf("/%d", i)
-		c.check(t, call{path: path, header: lines("Origin: https://a.example"), want: lines("Access-Control-Allow-Origin: https://a.example", "Vary: Origin")})
-		c.check(t, call{path: path, header: lines("Origin: https://d.example"), want: lines("Vary: Origin")})
+		c.check(t, call{path: path, header: fields("Origin: https://a.example"), want: fields("Access-Control-Allow-Origin: https://a.example", "Vary: Origin")})
+		c.check(t, call{path: path, header: fields("Origin: https://d.example"), want: fields("Vary: Origin")})
 	}
 	want := []string{
 		fmt.Sprintf(`requests_total{kind="actual",reason="",result="allowed",server="main"} %d`, handlers),
@@ -108,7 +98,7 @@ func TestLiveSources(t *testing.T) {
 		}
 		return all
 	}
-	eventually(t, "list of the server", func() bool { return live()[2].Origins == 1 })
+	corstest.Eventually(t, "list of the server", func() bool { return live()[2].Origins == 1 })
 	all := live()
 	var names []string
 	for _, s := range all {
@@ -122,11 +112,11 @@ func TestLiveSources(t *testing.T) {
 	}
 
 	put("https://a.example\nnot an origin\n")
-	eventually(t, "error of the file", func() bool { return live()[1].LastErrorTime != nil })
+	corstest.Eventually(t, "error of the file", func() bool { return live()[1].LastErrorTime != nil })
 	if s := live()[1]; s.Origins != 2 || s.RefreshErrors == 0 || !strings.Contains(s.LastError, "line 2") {
 		t.Errorf("of a bad list: %+v", s)
 	}
-	c.check(t, call{header: lines("Origin: https://d.example"), want: lines("Access-Control-Allow-Origin: https://d.example", "Vary: Origin")})
+	c.check(t, call{header: fields("Origin: https://d.example"), want: fields("Access-Control-Allow-Origin: https://d.example", "Vary: Origin")})
 	if s := live()[0]; s.Origins != 1 || s.LastRefresh == nil {
 		t.Errorf("of a yes: %+v", s)
 	}
@@ -157,7 +147,7 @@ func TestLiveSources(t *testing.T) {
 // of a decision.
 func TestVariables(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "access.log")
-	s := serve(t, fmt.Sprintf(`
+	s := startSite(t, fmt.Sprintf(`
 		log {
 			output file %q
 			format json
@@ -176,17 +166,17 @@ func TestVariables(t *testing.T) {
 		call   call
 		logged string
 	}{
-		{"none", call{body: "none", want: lines("Vary: Origin")}, "none"},
-		{"allowed", call{header: lines("Origin: https://a.example"), body: "allowed", want: lines("Access-Control-Allow-Origin: https://a.example", "Vary: Origin")}, "allowed"},
-		{"denied", call{header: lines("Origin: https://b.example"), status: 403, body: "denied: origin", want: lines("Vary: Origin")}, "denied"},
-		{"same-origin", call{method: "POST", header: lines("Origin: null", "Sec-Fetch-Site: same-origin"), body: "same_origin", want: lines("Vary: Origin")}, "same_origin"},
-		{"preflight", call{method: "OPTIONS", header: lines("Origin: https://a.example", "Access-Control-Request-Method: GET"), status: 204, want: lines("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: GET, HEAD, POST", "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers")}, "allowed"},
+		{"none", call{body: "none", want: fields("Vary: Origin")}, "none"},
+		{"allowed", call{header: fields("Origin: https://a.example"), body: "allowed", want: fields("Access-Control-Allow-Origin: https://a.example", "Vary: Origin")}, "allowed"},
+		{"denied", call{header: fields("Origin: https://b.example"), status: 403, body: "denied: origin", want: fields("Vary: Origin")}, "denied"},
+		{"same-origin", call{method: "POST", header: fields("Origin: null", "Sec-Fetch-Site: same-origin"), body: "same_origin", want: fields("Vary: Origin")}, "same_origin"},
+		{"preflight", call{method: "OPTIONS", header: fields("Origin: https://a.example", "Access-Control-Request-Method: GET"), status: 204, want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: GET, HEAD, POST", "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers")}, "allowed"},
 	}
 	for i, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			s.check(t, tc.call)
 			var entries []string
-			eventually(t, "line of the access log", func() bool {
+			corstest.Eventually(t, "line of the access log", func() bool {
 				text, err := os.ReadFile(log)
 				if err != nil {
 					return false
@@ -226,7 +216,7 @@ func TestCountedOnce(t *testing.T) {
 			c.mustAPI(t, "POST", "/load", strings.Replace(
 				c.config(handler, `{"handler": "error", "status_code": 502}`),
 				`"routes": [`, `"errors": {"routes": [{"handle": [`+handler+`, {"handler": "static_response", "status_code": 502, "body": "error"}]}]}, "routes": [`, 1))
-			if res, err := c.send("HTTP/1.1", call{header: lines("Origin: https://a.example")}); err != nil || string(res.body) != "error" {
+			if res, err := c.send("HTTP/1.1", call{header: fields("Origin: https://a.example")}); err != nil || string(res.body) != "error" {
 				t.Fatalf("%v, %v", res, err)
 			}
 			if got := c.metrics(t); !slices.Equal(got, tc.want) {

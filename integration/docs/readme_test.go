@@ -1,55 +1,21 @@
-package caddycors
+package docs
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	_ "github.com/caddyserver/caddy/v2/modules/caddytls"
-	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
-
-// block is a fenced block of a document.
-type block struct{ section, language, text string }
-
-// blocks returns the fenced blocks of a Markdown document.
-func blocks(t *testing.T, file string) []block {
-	t.Helper()
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []block
-	var open *block
-	section := ""
-	for line := range strings.Lines(strings.ReplaceAll(string(content), "\r\n", "\n")) {
-		fence, isFence := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "```")
-		switch {
-		case isFence && open == nil:
-			open = &block{section: section, language: fence}
-		case isFence:
-			list = append(list, *open)
-			open = nil
-		case open != nil:
-			open.text += line
-		case strings.HasPrefix(line, "#"):
-			section = strings.Trim(line, "# \n")
-		}
-	}
-	return list
-}
 
 // proxied is what the upstream of the recipes says about CORS by itself.
 var proxied = fields("Access-Control-Allow-Origin: https://upstream.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding")
@@ -57,11 +23,11 @@ var proxied = fields("Access-Control-Allow-Origin: https://upstream.example", "A
 // recipes says, for each Caddyfile of the README, what it answers. The upstream
 // at localhost:3000 has CORS fields of its own.
 var recipes = map[string]struct {
-	host      string
-	path      string
-	exchanges []exchange
+	host  string
+	path  string
+	calls []call
 }{
-	"A site": {host: "api.example.com", exchanges: []exchange{
+	"A site": {host: "api.example.com", calls: []call{
 		{name: "exact", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Accept-Encoding, Origin")},
 		{name: "wildcard", header: fields("Origin: https://x.preview.example.com"), want: fields("Access-Control-Allow-Origin: https://x.preview.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
@@ -71,16 +37,16 @@ var recipes = map[string]struct {
 				"Access-Control-Allow-Headers: Content-Type, X-CSRF-Token", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 7200", varyAll),
 		},
 	}},
-	"Seeing what happens": {host: "api.example.com", exchanges: []exchange{
+	"Seeing what happens": {host: "api.example.com", calls: []call{
 		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
-	"Report only": {host: "api.example.com", exchanges: []exchange{
+	"Report only": {host: "api.example.com", calls: []call{
 		{name: "allowed", header: fields("Origin: https://app.example.com"), want: proxied},
 		{name: "denied", header: fields("Origin: https://evil.example"), want: proxied},
 		{name: "preflight", method: "OPTIONS", header: preflight("https://app.example.com", "PUT"), want: proxied},
 	}},
-	"A single-page app and its API, with cookies": {host: "api.example.com", exchanges: []exchange{
+	"A single-page app and its API, with cookies": {host: "api.example.com", calls: []call{
 		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{
 			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "PUT", "Access-Control-Request-Headers: content-type"),
@@ -88,29 +54,29 @@ var recipes = map[string]struct {
 				"Access-Control-Allow-Headers: Content-Type", "Access-Control-Max-Age: 7200", varyAll),
 		},
 	}},
-	"Several origins, and subdomains": {host: "api.example.com", exchanges: []exchange{
+	"Several origins, and subdomains": {host: "api.example.com", calls: []call{
 		{name: "apex", header: fields("Origin: https://example.com"), want: fields("Access-Control-Allow-Origin: https://example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "subdomain", header: fields("Origin: https://a.b.example.com"), want: fields("Access-Control-Allow-Origin: https://a.b.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "partner", header: fields("Origin: https://partner.example.net"), want: fields("Access-Control-Allow-Origin: https://partner.example.net", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", header: fields("Origin: https://x.partner.example.net"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
-	"Preview deployments": {host: "api.example.com", exchanges: []exchange{
+	"Preview deployments": {host: "api.example.com", calls: []call{
 		{name: "preview", header: fields("Origin: https://pr-42.preview.example.com"), want: fields("Access-Control-Allow-Origin: https://pr-42.preview.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "on a platform", header: fields("Origin: https://app-a1b2-myteam.vercel.app"), want: fields("Access-Control-Allow-Origin: https://app-a1b2-myteam.vercel.app", "Vary: Accept-Encoding, Origin")},
 		{name: "another team's", header: fields("Origin: https://app-a1b2-theirteam.vercel.app"), want: fields("Vary: Accept-Encoding, Origin")},
 		{name: "longer", header: fields("Origin: https://pr-42.preview.example.com.evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
-	"Local development": {host: "api.example.com", exchanges: []exchange{
+	"Local development": {host: "api.example.com", calls: []call{
 		{name: "any port", header: fields("Origin: http://localhost:5173"), want: fields("Access-Control-Allow-Origin: http://localhost:5173", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{name: "no port", header: fields("Origin: http://localhost"), want: fields("Access-Control-Allow-Origin: http://localhost", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", header: fields("Origin: http://localhost.evil.example:5173"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
-	"Mobile, desktop and extension apps": {host: "api.example.com", exchanges: []exchange{
+	"Mobile, desktop and extension apps": {host: "api.example.com", calls: []call{
 		{name: "Capacitor", header: fields("Origin: capacitor://localhost"), want: fields("Access-Control-Allow-Origin: capacitor://localhost", "Vary: Accept-Encoding, Origin")},
 		{name: "Obsidian", header: fields("Origin: app://obsidian.md"), want: fields("Access-Control-Allow-Origin: app://obsidian.md", "Vary: Accept-Encoding, Origin")},
 		{name: "file", header: fields("Origin: file://"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
-	"A public API": {host: "data.example.com", exchanges: []exchange{
+	"A public API": {host: "data.example.com", calls: []call{
 		{name: "any", header: fields("Origin: https://whoever.example"), want: fields("Access-Control-Allow-Origin: *", "Vary: Accept-Encoding")},
 		{name: "none", want: fields("Access-Control-Allow-Origin: *", "Vary: Accept-Encoding")},
 		{
@@ -118,11 +84,11 @@ var recipes = map[string]struct {
 			want: fields("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: *", varyAll),
 		},
 	}},
-	"Fonts, images and a CDN": {host: "static.example.com", path: "/fonts/a.woff2", exchanges: []exchange{
+	"Fonts, images and a CDN": {host: "static.example.com", path: "/fonts/a.woff2", calls: []call{
 		{name: "any", status: 200, header: fields("Origin: https://whoever.example"), want: fields("Access-Control-Allow-Origin: *", "Timing-Allow-Origin: *", "Vary: Accept-Encoding")},
 		{name: "none", status: 200, want: fields("Access-Control-Allow-Origin: *", "Timing-Allow-Origin: *", "Vary: Accept-Encoding")},
 	}},
-	"Authentication": {host: "example.com", path: "/api/items", exchanges: []exchange{
+	"Authentication": {host: "example.com", path: "/api/items", calls: []call{
 		{
 			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "GET", "Access-Control-Request-Headers: authorization"),
 			want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization", varyAll),
@@ -130,19 +96,19 @@ var recipes = map[string]struct {
 		{name: "without a password", status: 401, header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Origin")},
 		{name: "with one", status: 200, header: fields("Origin: https://app.example.com", "Authorization: Basic Ym9iOmhpY2N1cA=="), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
 	}},
-	"Customers' own domains": {host: "acme.api.example.com", exchanges: []exchange{
+	"Customers' own domains": {host: "acme.api.example.com", calls: []call{
 		{name: "listed", header: fields("Origin: https://shop.acme.example"), want: fields("Access-Control-Allow-Origin: https://shop.acme.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{name: "asked", header: fields("Origin: https://asked.example"), want: fields("Access-Control-Allow-Origin: https://asked.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding, Origin")},
 		{name: "neither", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
-	"WebSockets from other sites": {host: "ws.example.com", exchanges: []exchange{
+	"WebSockets from other sites": {host: "ws.example.com", calls: []call{
 		{name: "own page", status: 200, header: fields("Upgrade: websocket", "Sec-Fetch-Site: same-origin", "Origin: https://ws.example.com"), want: proxied},
 		{name: "allowed", status: 200, header: fields("Upgrade: websocket", "Origin: https://app.example.com"), want: proxied},
 		{name: "foreign", status: 403, header: fields("Upgrade: websocket", "Origin: https://evil.example")},
 		{name: "foreign, over a newer HTTP", method: "CONNECT", status: 403, header: fields("Origin: https://evil.example")},
 		{name: "no browser", status: 200, header: fields("Upgrade: websocket"), want: proxied},
 	}},
-	"Forms from other sites": {host: "www.example.com", exchanges: []exchange{
+	"Forms from other sites": {host: "www.example.com", calls: []call{
 		{name: "own page", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-origin", "Origin: https://www.example.com"), want: proxied},
 		{name: "own page, without a referrer", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-origin", "Origin: null"), want: proxied},
 		{name: "allowed", method: "POST", status: 200, header: fields("Sec-Fetch-Site: same-site", "Origin: https://login.example.com"), want: proxied},
@@ -152,7 +118,7 @@ var recipes = map[string]struct {
 		{name: "no browser", method: "POST", status: 200, want: proxied},
 		{name: "a link", status: 200, want: proxied},
 	}},
-	"The matcher": {host: "api.example.com", exchanges: []exchange{
+	"The matcher": {host: "api.example.com", calls: []call{
 		{name: "app", status: 200, header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "partner", status: 218, header: fields("Origin: https://a.partner.example"), want: fields("Access-Control-Allow-Origin: https://a.partner.example", "Vary: Origin")},
 	}},
@@ -186,37 +152,37 @@ func TestReadmeCaddyfiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	all := blocks(t, "README.md")
+	all := corstest.Blocks(t, "../../README.md")
 	for _, b := range all {
-		if b.language != "caddyfile" {
+		if b.Language != "caddyfile" {
 			continue
 		}
-		recipe, ok := recipes[b.section]
+		recipe, ok := recipes[b.Section]
 		if !ok {
-			t.Errorf("nothing is known of what the Caddyfile of %q answers", b.section)
+			t.Errorf("nothing is known of what the Caddyfile of %q answers", b.Section)
 			continue
 		}
 		seen++
-		t.Run(b.section, func(t *testing.T) {
-			if formatted := string(caddyfile.Format([]byte(b.text))); formatted != b.text {
+		t.Run(b.Section, func(t *testing.T) {
+			if formatted := string(caddyfile.Format([]byte(b.Text))); formatted != b.Text {
 				t.Errorf("not formatted, want:\n%s", formatted)
 			}
-			base := run(t, strings.NewReplacer(
+			s := serve(t, strings.NewReplacer(
 				"localhost:3000", strings.TrimPrefix(upstream.URL, "http://"),
 				"localhost:3001", strings.TrimPrefix(partner.URL, "http://"),
 				"localhost:9000", strings.TrimPrefix(ask.URL, "http://"),
 				"/srv/static", filepath.ToSlash(root),
 				"/etc/caddy", filepath.ToSlash(root),
-			).Replace(b.text))
-			for _, e := range recipe.exchanges {
+			).Replace(b.Text))
+			for _, e := range recipe.calls {
 				t.Run(e.name, func(t *testing.T) {
-					e.checkAt(t, base+recipe.path, recipe.host)
+					e.checkAt(t, s.url+recipe.path, recipe.host)
 				})
 			}
 			for _, shown := range all {
-				if shown.language == "console" && shown.section == b.section {
+				if shown.Language == "console" && shown.Section == b.Section {
 					for command, output := range commands(shown) {
-						t.Run(command, func(t *testing.T) { curl(t, base, shellWords(command), output) })
+						t.Run(command, func(t *testing.T) { curl(t, s.url, shellWords(command), output) })
 					}
 				}
 			}
@@ -230,102 +196,24 @@ func TestReadmeCaddyfiles(t *testing.T) {
 // listOfDocs returns the list of origins that the documents show.
 func listOfDocs(t *testing.T) string {
 	t.Helper()
-	for _, b := range blocks(t, "docs/customer-domains.md") {
-		if b.language == "" && b.section == "A list" {
-			return b.text
+	for _, b := range corstest.Blocks(t, "../../docs/customer-domains.md") {
+		if b.Language == "" && b.Section == "A list" {
+			return b.Text
 		}
 	}
 	t.Fatal("no list of origins is shown")
 	return ""
 }
 
-// checkAt makes the exchange's request to a URL, for a host, and returns the
-// response without its body.
-func (e *exchange) checkAt(t *testing.T, url, host string) *http.Response {
-	t.Helper()
-	req, err := http.NewRequest(e.method, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Host = host
-	for name, values := range e.header {
-		req.Header[name] = values
-	}
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, res.Body)
-	res.Body.Close()
-	if e.status != 0 && res.StatusCode != e.status {
-		t.Errorf("status %d, want %d", res.StatusCode, e.status)
-	}
-	e.check(t, res)
-	return res
-}
-
-// run makes Caddy serve the sites of a Caddyfile on a port of this machine,
-// without TLS, and returns the URL.
-func run(t *testing.T, text string) string {
-	t.Helper()
-	adapted, err := adapt(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config struct {
-		Storage json.RawMessage `json:"storage"`
-		Apps    struct {
-			HTTP struct {
-				Servers map[string]map[string]any `json:"servers"`
-			} `json:"http"`
-		} `json:"apps"`
-	}
-	if err := json.Unmarshal(adapted, &config); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
-	for _, server := range config.Apps.HTTP.Servers {
-		server["listen"] = []string{addr}
-		server["automatic_https"] = map[string]bool{"disable": true}
-		delete(server, "tls_connection_policies")
-	}
-	if config.Storage == nil {
-		config.Storage = fmt.Appendf(nil, `{"module": "file_system", "root": %q}`, t.TempDir())
-	}
-	encoded, err := json.Marshal(map[string]any{
-		"admin":   map[string]any{"disabled": true, "config": map[string]bool{"persist": false}},
-		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "discard"}}}},
-		"storage": config.Storage,
-		"apps":    config.Apps,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := caddy.Load(encoded, true); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := caddy.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + addr
-}
-
 // TestReadmeJSON: the JSON of the README is the Caddyfile of the README.
 func TestReadmeJSON(t *testing.T) {
-	var handlers []Handler
-	for _, b := range blocks(t, "README.md") {
-		if b.language != "json" {
+	var handlers []caddycors.Handler
+	for _, b := range corstest.Blocks(t, "../../README.md") {
+		if b.Language != "json" {
 			continue
 		}
 		var module map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(b.text), &module); err != nil {
+		if err := json.Unmarshal([]byte(b.Text), &module); err != nil {
 			t.Fatal(err)
 		}
 		if string(module["handler"]) != `"cors"` {
@@ -336,19 +224,19 @@ func TestReadmeJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var h Handler
+		var h caddycors.Handler
 		if err := caddy.StrictUnmarshalJSON(stripped, &h); err != nil {
 			t.Fatal(err)
 		}
 		handlers = append(handlers, h)
 	}
-	for _, b := range blocks(t, "README.md") {
-		if b.language != "caddyfile" || b.section != "A site" {
+	for _, b := range corstest.Blocks(t, "../../README.md") {
+		if b.Language != "caddyfile" || b.Section != "A site" {
 			continue
 		}
-		_, directive, _ := strings.Cut(b.text, "\tcors ")
+		_, directive, _ := strings.Cut(b.Text, "\tcors ")
 		directive, _, _ = strings.Cut(directive, "\n\t}")
-		var h Handler
+		var h caddycors.Handler
 		if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("cors " + directive + "\n}")); err != nil {
 			t.Fatal(err)
 		}
@@ -358,88 +246,26 @@ func TestReadmeJSON(t *testing.T) {
 	}
 }
 
-// TestReadmeSyntax: the syntax of the README, that of UnmarshalCaddyfile, and the
-// table of options name the subdirectives in one order.
-func TestReadmeSyntax(t *testing.T) {
-	names := func(text, pattern string) (list []string) {
-		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
-			list = append(list, match[1])
-		}
-		return list
+// TestDockerfile: the README's Dockerfile is that of the repository, which builds
+// the clone.
+func TestDockerfile(t *testing.T) {
+	content, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
 	}
-	var syntax, matcherSyntax string
-	for _, b := range blocks(t, "README.md") {
-		if b.language == "" {
-			switch b.section {
-			case "Caddyfile":
-				syntax += b.text
-			case "The matcher":
-				matcherSyntax += b.text
+	want := ""
+	for line := range strings.Lines(strings.ReplaceAll(string(content), "\r\n", "\n")) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "COPY . ") {
+			want += strings.ReplaceAll(line, "@v0.0.0=/src", "")
+		}
+	}
+	for _, b := range corstest.Blocks(t, "../../README.md") {
+		if b.Language == "dockerfile" {
+			if b.Text != want {
+				t.Errorf("got %q, want %q", b.Text, want)
 			}
+			return
 		}
 	}
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, options, _ := strings.Cut(string(readme), "\n## Options\n")
-	options, _, _ = strings.Cut(options, "\n## ")
-	source, err := os.ReadFile("caddyfile.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for where, list := range map[string][]string{
-		"README's syntax": names(syntax, `(?m)^\t(\w+)`),
-		"README's table":  names(options, "(?m)^\\| `(dynamic|[a-z]+_\\w+)` \\|"),
-		"doc comment":     names(string(source), `(?m)^//\t    (\w+)`),
-	} {
-		if !slices.Equal(list, subdirectiveNames()) {
-			t.Errorf("%s: got %v, want %v", where, list, subdirectiveNames())
-		}
-	}
-	matcher, err := os.ReadFile("matcher.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := names(matcherSyntax, `(?m)^\t(\w+)`), names(string(matcher), `(?m)^//\t    (\w+)`); !slices.Equal(got, want) {
-		t.Errorf("README's syntax of the matcher: got %v, want %v", got, want)
-	}
-	var fields []string
-	handler := reflect.TypeFor[Handler]()
-	for i := range handler.NumField() {
-		if f := handler.Field(i); f.IsExported() {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if name == "dynamic_origins" {
-				name = "dynamic" // repeated in a Caddyfile, a list in JSON
-			}
-			fields = append(fields, name)
-		}
-	}
-	if !slices.Equal(fields, subdirectiveNames()) {
-		t.Errorf("JSON has %v, Caddyfile has %v", fields, subdirectiveNames())
-	}
-}
-
-// TestReadmeCommands: every command of the README is one that is known to be run,
-// by a test or by whoever checks a change.
-func TestReadmeCommands(t *testing.T) {
-	known := []string{
-		"go run ./cmd/caddy run --config Caddyfile.example", // TestExample
-		"go test ./...", // this
-		"xcaddy build --with github.com/seed-56c1dbac/caddy-cors", // .ci/run, of the checkout
-		"docker build -t caddy-cors .",                            // .github/workflows/ci.yml
-		readmeCheck,                                               // TestReadmeCheck
-	}
-	var commands []string
-	for _, b := range blocks(t, "README.md") {
-		if b.language == "sh" {
-			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
-		}
-		if !slices.Contains([]string{"", "sh", "json", "caddyfile", "console", "dockerfile"}, b.language) {
-			t.Errorf("a block of %q is not executed", b.language)
-		}
-	}
-	if !slices.Equal(commands, known) {
-		t.Errorf("got %q, want %q", commands, known)
-	}
+	t.Error("the README has no Dockerfile")
 }

@@ -1,6 +1,7 @@
-package caddycors_test
+package integration
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,36 +23,50 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/seed-56c1dbac/caddy-cors"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
-// patience is how long anything may take that ought to happen at once.
-const patience = time.Minute
+func TestMain(m *testing.M) { corstest.Main(m, caddycmd.Main) }
 
-// site is a Caddy that serves one Caddyfile site, with TLS and without.
+// site is a Caddy that serves the directives of one Caddyfile site.
 type site struct {
 	t          *testing.T
-	http       string // host:port
-	https      string // host:port, HTTP/1.1 to 3
-	transports map[string]http.RoundTripper
+	http       string                       // host:port
+	https      string                       // host:port, or empty if there is no TLS
+	transports map[string]http.RoundTripper // by the version of HTTP
 }
 
-// serve starts Caddy with the directives of a site, and stops it after the test.
-func serve(t *testing.T, directives string) *site {
+// siteOptions are what else a Caddyfile has beside the directives of its site.
+type siteOptions struct {
+	global   string // further global options
+	snippets string
+	tls      bool // the site is served with TLS as well, by every version of HTTP
+}
+
+// startSite starts Caddy with the directives of a site, without TLS, and stops it
+// after the test.
+func startSite(t *testing.T, directives string) *site {
 	t.Helper()
-	return serveWith(t, "", "", directives)
+	return startSiteWith(t, siteOptions{}, directives)
 }
 
-// serveWith is serve with further global options, and with snippets.
-func serveWith(t *testing.T, global, snippets, directives string) *site {
+// startSiteWith is startSite with options.
+func startSiteWith(t *testing.T, options siteOptions, directives string) *site {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", dir)
 	t.Setenv("XDG_CONFIG_HOME", dir)
-	s := &site{t: t, http: freePort(t), https: freePort(t)}
-	load(t, fmt.Sprintf(`{
+	s := &site{t: t, http: corstest.FreePort(t)}
+	addresses := "http://" + s.http
+	if options.tls {
+		s.https = corstest.FreePort(t)
+		addresses += " https://" + s.https
+	}
+	runCaddyfile(t, fmt.Sprintf(`{
 		admin off
 		persist_config off
 		skip_install_trust
@@ -64,17 +80,16 @@ func serveWith(t *testing.T, global, snippets, directives string) *site {
 		%s
 	}
 	%s
-	(site) {
+	%s {
 		%s
-	}
-	http://%s {
-		import site
-	}
-	https://%s {
-		import site
-	}`, dir, global, snippets, directives, s.http, s.https))
+	}`, dir, options.global, options.snippets, addresses, directives))
 	stop(t)
-	s.connect(filepath.Join(dir, "pki", "authorities", "local", "root.crt"))
+	h1 := &http.Transport{DisableCompression: true}
+	t.Cleanup(h1.CloseIdleConnections)
+	s.transports = map[string]http.RoundTripper{"HTTP/1.1": h1}
+	if options.tls {
+		s.connectTLS(filepath.Join(dir, "pki", "authorities", "local", "root.crt"))
+	}
 	return s
 }
 
@@ -88,7 +103,7 @@ func stop(t *testing.T) {
 }
 
 // load makes Caddy run a Caddyfile.
-func load(t *testing.T, caddyfile string) {
+func runCaddyfile(t *testing.T, caddyfile string) {
 	t.Helper()
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), nil)
 	if err != nil {
@@ -104,8 +119,9 @@ func load(t *testing.T, caddyfile string) {
 	}
 }
 
-// connect makes the clients, and waits until Caddy has its certificate.
-func (s *site) connect(root string) {
+// connectTLS makes the clients of the versions of HTTP that have TLS, and waits
+// until Caddy has its certificate.
+func (s *site) connectTLS(root string) {
 	s.t.Helper()
 	roots := x509.NewCertPool()
 	pem, err := os.ReadFile(root)
@@ -115,16 +131,14 @@ func (s *site) connect(root string) {
 	if !roots.AppendCertsFromPEM(pem) {
 		s.t.Fatalf("no certificate in %s", root)
 	}
-	h1 := &http.Transport{DisableCompression: true}
 	h2 := &http.Transport{DisableCompression: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
 	h3 := &http3.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
-	s.transports = map[string]http.RoundTripper{"HTTP/1.1": h1, "HTTP/2.0": h2, "HTTP/3.0": h3}
+	s.transports["HTTP/2.0"], s.transports["HTTP/3.0"] = h2, h3
 	s.t.Cleanup(func() {
-		h1.CloseIdleConnections()
 		h2.CloseIdleConnections()
 		h3.Close()
 	})
-	eventually(s.t, "a TLS handshake", func() bool {
+	corstest.Eventually(s.t, "TLS handshake", func() bool {
 		conn, err := tls.Dial("tcp", s.https, &tls.Config{RootCAs: roots})
 		if err != nil {
 			return false
@@ -176,7 +190,7 @@ func (s *site) open(ctx context.Context, protocol string, c call) (*http.Respons
 
 // send is open, and reads the response to its end.
 func (s *site) send(protocol string, c call) (*reply, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), corstest.Patience)
 	defer cancel()
 	res, err := s.open(ctx, protocol, c)
 	if err != nil {
@@ -204,29 +218,18 @@ func (s *site) check(t *testing.T, c call) *reply {
 	return res
 }
 
-// checkCORS checks what a response says about CORS: each field that is wanted
-// in exactly one line, no other field, and in Vary the wanted names, each once.
+// checkCORS is corstest.CheckCORS, but for Vary: the names in it are compared, each
+// as often as it is there, in any order.
 func checkCORS(t *testing.T, got, want http.Header) {
 	t.Helper()
-	for name, values := range want {
-		if name != "Vary" && !slices.Equal(got[name], values) {
-			t.Errorf("%s: got %q, want %q", name, got[name], values)
+	byName := func(h http.Header) http.Header {
+		h = h.Clone()
+		if names := varyNames(h); names != nil {
+			h["Vary"] = names
 		}
+		return h
 	}
-	for name, values := range got {
-		if _, ok := want[name]; !ok && isCORS(name) {
-			t.Errorf("%s: %q, want it absent", name, values)
-		}
-	}
-	if got, want := varyNames(got), varyNames(want); !slices.Equal(got, want) {
-		t.Errorf("Vary: got the names %q, want %q", got, want)
-	}
-}
-
-// isCORS reports whether a response field has to do with CORS, Vary left aside.
-func isCORS(name string) bool {
-	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "access-control-") || name == "timing-allow-origin"
+	corstest.CheckCORS(t, byName(got), byName(want))
 }
 
 // varyNames returns the names in Vary, sorted and as often as they stand there.
@@ -241,15 +244,8 @@ func varyNames(h http.Header) []string {
 	return names
 }
 
-// lines makes a header of "Name: value" lines; a name may repeat.
-func lines(lines ...string) http.Header {
-	h := make(http.Header)
-	for _, line := range lines {
-		name, value, _ := strings.Cut(line, ": ")
-		h.Add(name, value)
-	}
-	return h
-}
+// fields makes a header for a table.
+var fields = corstest.Fields
 
 // merge returns a header with the fields of all, where the last one wins.
 func merge(headers ...http.Header) http.Header {
@@ -270,43 +266,35 @@ const (
 	varyAll = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 )
 
-// givenPorts are those that freePort has returned: a port where nobody is to listen
-// must not become another server's.
-var givenPorts = make(map[int]bool)
+// credentialed is what an allowed origin gets from the policies here.
+var credentialed = fields(allowed, "Access-Control-Allow-Credentials: true", vary)
 
-// freePort returns localhost and a port that nobody listens on, over TCP or UDP,
-// another one each time.
-func freePort(t *testing.T) string {
+// raw writes a request to a connection of its own, as it is, and reads the
+// header of the response.
+func (s *site) raw(t *testing.T, request string, fields ...string) (net.Conn, *bufio.Reader, *http.Response) {
 	t.Helper()
-	for range 100 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := tcp.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		tcp.Close()
-		if err != nil {
-			continue
-		}
-		_ = udp.Close()
-		if !givenPorts[port] {
-			givenPorts[port] = true
-			return fmt.Sprintf("localhost:%d", port)
+	conn, err := net.Dial("tcp", s.http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(corstest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	text := request + "\r\nHost: " + s.http + "\r\n"
+	for _, f := range fields {
+		if f != "" {
+			text += f + "\r\n"
 		}
 	}
-	t.Fatal("no port is free for both TCP and UDP")
-	return ""
-}
-
-// eventually waits until something is the case.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !is(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("no %s within %s", what, patience)
-		}
+	if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
+		t.Fatal(err)
 	}
+	r := bufio.NewReader(conn)
+	method, _, _ := strings.Cut(request, " ")
+	res, err := http.ReadResponse(r, httptest.NewRequest(method, "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, r, res
 }

@@ -1,4 +1,4 @@
-package caddycors_test
+package integration
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // grants are policies, each under a path of its own, and what they let pages do.
@@ -102,8 +103,8 @@ var shapes = []struct {
 	{path: "error", status: 403},
 	{path: "error/proxied", status: 200},
 	{path: "files/file.txt", status: 200},
-	{path: "files/file.txt", cached: lines("If-None-Match: *"), status: 304},
-	{path: "files/file.txt", cached: lines("Range: bytes=1-2"), status: 206},
+	{path: "files/file.txt", cached: fields("If-None-Match: *"), status: 304},
+	{path: "files/file.txt", cached: fields("Range: bytes=1-2"), status: 206},
 	{path: "files/none.txt", status: 404},
 	{path: "files/directory", status: 200}, // after a redirect
 	{path: "auth", status: 401},
@@ -125,7 +126,7 @@ func shapesSite(t *testing.T) (snippets, site string) {
 		policies.WriteString(g.directive + "\n")
 		paths.WriteString("handle_path /" + g.path + "/* {\n import shapes " + g.path + "\n}\n")
 	}
-	fill := strings.NewReplacer("UPSTREAM", newUpstream(t, upstreamPaths), "DEAD", freePort(t), "POLICIES", policies.String(), "PATHS", paths.String())
+	fill := strings.NewReplacer("UPSTREAM", newUpstream(t, upstreamPaths), "DEAD", corstest.FreePort(t), "POLICIES", policies.String(), "PATHS", paths.String())
 	return fill.Replace(`
 (policies) {
 	POLICIES
@@ -140,7 +141,7 @@ func shapesSite(t *testing.T) (snippets, site string) {
 		reverse_proxy DEAD
 	}
 	handle /files/* {
-		root testdata/integration
+		root testdata
 		uri strip_prefix /files
 		file_server
 	}
@@ -189,13 +190,13 @@ var calls = []struct {
 	upload bool
 }{
 	{method: "GET"},
-	{method: "POST", fields: lines("Content-Type: text/plain")},
+	{method: "POST", fields: fields("Content-Type: text/plain")},
 	{method: "PUT"},
-	{method: "GET", fields: lines("X-A: 1")},
-	{method: "GET", fields: lines("Authorization: Bearer a")},
+	{method: "GET", fields: fields("X-A: 1")},
+	{method: "GET", fields: fields("Authorization: Bearer a")},
 	{method: "POST", upload: true},
-	{method: "PATCH", fields: lines("X-A: 1")},
-	{method: "GET", fields: lines("X-A: 1", "X-B: 1", "Accept: */*")},
+	{method: "PATCH", fields: fields("X-A: 1")},
+	{method: "GET", fields: fields("X-A: 1", "X-B: 1", "Accept: */*")},
 	{method: "patch"},
 	{method: "HEAD"},
 	{method: "OPTIONS"},
@@ -206,7 +207,7 @@ var calls = []struct {
 // redirect is followed, the response is shared, a field can be read.
 func TestBrowser(t *testing.T) {
 	snippets, directives := shapesSite(t)
-	s := serveWith(t, "", snippets, directives)
+	s := startSiteWith(t, siteOptions{snippets: snippets, tls: true}, directives)
 	for protocol, api := range map[string]string{"HTTP/1.1": "http://" + s.http, "HTTP/2.0": "https://" + s.https} {
 		for g, grant := range grants {
 			t.Run(protocol+"/"+grant.path, func(t *testing.T) {
@@ -327,7 +328,7 @@ func (s *site) checkReadable(t *testing.T, r *browser.Request, res browser.Respo
 // roundTrip sends a request to the current URL of another.
 func (s *site) roundTrip(t *testing.T, r *browser.Request, method string, fields http.Header) browser.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), corstest.Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, r.URL().String(), nil)
 	if err != nil {

@@ -1,0 +1,125 @@
+package docs
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+)
+
+// runExample does what the README says: it builds the command, and runs the
+// example as it is.
+func runExample(t *testing.T, pkg string, args []string) {
+	binary := built(t, pkg)
+	home := t.TempDir()
+	command := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(binary, args...)
+		cmd.Dir = "../.."
+		cmd.Env = append(cmd.Environ(), "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+		return cmd
+	}
+	caddy := func(args ...string) string {
+		t.Helper()
+		out, err := command(args...).CombinedOutput()
+		if err != nil {
+			t.Errorf("caddy %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	if modules := caddy("list-modules"); !strings.Contains(modules, "\nhttp.handlers.cors\n") {
+		t.Error("the module is not listed")
+	}
+	for line := range strings.Lines(caddy("fmt", "--diff", "Caddyfile.example")) {
+		if strings.HasPrefix(line, "-") || strings.HasPrefix(line, "+") {
+			t.Errorf("not formatted: %s", line)
+		}
+	}
+	for _, name := range []string{"adapt", "validate"} {
+		if out := caddy(name, "--config", "Caddyfile.example"); strings.Contains(out, `"level":"warn"`) {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+
+	process := command(args...)
+	var log strings.Builder
+	process.Stderr = &log
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- process.Wait() }()
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		if err := <-exited; t.Failed() {
+			t.Log(err, log.String())
+		}
+	})
+	const api = "http://localhost:8081"
+	corstest.Eventually(t, "answer of the example", func() bool {
+		select {
+		case err := <-exited:
+			exited <- err
+			t.Fatalf("caddy has exited: %v", err)
+		default:
+		}
+		res, err := http.Get(api + "/items")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err == nil
+	})
+
+	const own, other = "http://localhost:8080", "http://127.0.0.1:8080"
+	readable := fields("Access-Control-Allow-Origin: "+own, "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Origin")
+	for _, path := range []string{"/items", "/moved", "/nothing", "/broken"} {
+		t.Run(path, func(t *testing.T) {
+			(&call{header: fields("Origin: " + own), want: readable}).checkAt(t, api+path, "localhost:8081")
+			(&call{header: fields("Origin: " + other), want: fields("Vary: Origin")}).checkAt(t, api+path, "localhost:8081")
+		})
+	}
+	t.Run("preflight", func(t *testing.T) {
+		(&call{
+			method: "OPTIONS", status: 204, header: preflight(own, "DELETE"),
+			want: fields("Access-Control-Allow-Origin: "+own, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, DELETE",
+				"Access-Control-Allow-Headers: Content-Type", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 300", varyAll),
+		}).checkAt(t, api+"/items", "localhost:8081")
+		(&call{method: "OPTIONS", status: 403, header: preflight(other, "DELETE"), want: fields(varyAll)}).checkAt(t, api+"/items", "localhost:8081")
+	})
+	for _, origin := range []string{own, other} {
+		t.Run("page at "+origin, func(t *testing.T) {
+			(&call{status: 200}).checkAt(t, origin+"/", strings.TrimPrefix(origin, "http://"))
+		})
+	}
+}
+
+// built returns the binary that `go run` runs. A process that `go run` has started
+// does not end with it, so this test starts the binary itself.
+func built(t *testing.T, pkg string) string {
+	t.Helper()
+	echo := "echo" // the path of the binary
+	if runtime.GOOS == "windows" {
+		echo = "cmd /c echo"
+	}
+	// The first binary is a temporary one, which is gone by then; the next one is in
+	// Go's build cache.
+	for range 2 {
+		run := exec.Command("go", "run", "-exec", echo, pkg)
+		run.Dir = "../.."
+		var problems strings.Builder
+		run.Stderr = &problems
+		output, err := run.Output()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, problems.String())
+		}
+		binary := strings.TrimSpace(string(output))
+		if _, err := os.Stat(binary); err == nil {
+			return binary
+		}
+	}
+	t.Fatal("go run does not keep the binary")
+	return ""
+}

@@ -1,0 +1,150 @@
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/seed-56c1dbac/caddy-cors"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+)
+
+func TestMain(m *testing.M) { corstest.Main(m, caddycmd.Main) }
+
+// server is a Caddy that serves the sites of a Caddyfile, all on one port of this
+// machine and without TLS.
+type server struct {
+	url   string
+	admin string // the URL of the admin API
+}
+
+// serve starts Caddy with a Caddyfile, and stops it after the test.
+func serve(t *testing.T, text string) *server {
+	t.Helper()
+	adapted, err := adapt(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Storage json.RawMessage `json:"storage"`
+		Apps    struct {
+			HTTP struct {
+				Servers map[string]map[string]any `json:"servers"`
+			} `json:"http"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		t.Fatal(err)
+	}
+	addr, admin := corstest.FreePort(t), corstest.FreePort(t)
+	for _, server := range config.Apps.HTTP.Servers {
+		server["listen"] = []string{addr}
+		server["automatic_https"] = map[string]bool{"disable": true}
+		delete(server, "tls_connection_policies")
+	}
+	if config.Storage == nil {
+		config.Storage = fmt.Appendf(nil, `{"module": "file_system", "root": %q}`, t.TempDir())
+	}
+	encoded, err := json.Marshal(map[string]any{
+		"admin":   map[string]any{"listen": admin, "config": map[string]bool{"persist": false}},
+		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "discard"}}}},
+		"storage": config.Storage,
+		"apps":    config.Apps,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(encoded, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &server{url: "http://" + addr, admin: "http://" + admin}
+}
+
+// waitForLists waits until each list that is fetched has come.
+func (s *server) waitForLists(t *testing.T) {
+	t.Helper()
+	corstest.Eventually(t, "list of every server", func() bool {
+		res, err := http.Get(s.admin + "/cors/sources")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var sources []struct {
+			Source      string     `json:"source"`
+			LastRefresh *time.Time `json:"last_refresh"`
+		}
+		if err := json.NewDecoder(res.Body).Decode(&sources); err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range sources {
+			if strings.HasPrefix(source.Source, "http ") && source.LastRefresh == nil {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// adapt returns the JSON of a Caddyfile.
+func adapt(text string) ([]byte, error) {
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+	return config, err
+}
+
+// call is a request, and the status, the CORS headers and Vary of its response.
+type call struct {
+	name   string
+	method string // GET if empty
+	header http.Header
+	status int         // any if 0
+	want   http.Header // every other CORS header must be absent
+}
+
+// fields makes a header for a table.
+var fields = corstest.Fields
+
+// preflight makes the header of a preflight from an origin.
+func preflight(origin, method string, lines ...string) http.Header {
+	return fields(append(lines, "Origin: "+origin, "Access-Control-Request-Method: "+method)...)
+}
+
+const varyAll = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+
+// checkAt makes the request of a call to a URL, for a host, and returns the
+// response without its body.
+func (c *call) checkAt(t *testing.T, url, host string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequest(c.method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	res.Body.Close()
+	if c.status != 0 && res.StatusCode != c.status {
+		t.Errorf("status %d, want %d", res.StatusCode, c.status)
+	}
+	corstest.CheckCORS(t, res.Header, c.want)
+	return res
+}
