@@ -1,6 +1,7 @@
 package origins
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -139,8 +140,9 @@ func TestParsePatternErrors(t *testing.T) {
 	}
 }
 
-// FuzzParsePattern: what is accepted is spelled in one way, and admits
-// something; what is refused is quoted, and its correction is a pattern.
+// FuzzParsePattern: an accepted pattern has no other spelling, and admits an
+// origin. The error about any other text quotes it, and the correction in it is
+// accepted.
 func FuzzParsePattern(f *testing.F) {
 	for _, tc := range wellFormed {
 		f.Add(tc.s)
@@ -154,6 +156,10 @@ func FuzzParsePattern(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := ParsePattern(s)
 		if err != nil {
+			// Long texts may be cut.
+			if len(s) <= 64 && !strings.Contains(err.Error(), strconv.Quote(s)) && !strings.Contains(err.Error(), Quote(s)) {
+				t.Errorf("%q is not quoted: %v", s, err)
+			}
 			if _, correction, ok := strings.Cut(err.Error(), `: write "`); ok {
 				correction = strings.TrimSuffix(correction, `"`)
 				if _, err := ParsePattern(correction); err != nil && correction != Null {
@@ -161,6 +167,21 @@ func FuzzParsePattern(f *testing.F) {
 				}
 			}
 			return
+		}
+		if p.String() != s {
+			t.Errorf("%q becomes %q", s, p)
+		}
+		others := []string{strings.ToUpper(s), " " + s, s + "/", strings.Replace(s, "://", "://a@", 1)}
+		switch p.scheme {
+		case "http":
+			others = append(others, s+":80")
+		case "https":
+			others = append(others, s+":443")
+		}
+		for _, other := range others {
+			if _, err := ParsePattern(other); err == nil {
+				t.Errorf("%q is accepted beside %q", other, s)
+			}
 		}
 		sample := strings.Replace(strings.Replace(s, ":*", ":8443", 1), "*", "a", 1)
 		if o, ok := Parse(sample); !ok || !NewIndex([]Pattern{p}).Allows(o) {
