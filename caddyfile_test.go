@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,8 +20,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // TestAdapt compares what each Caddyfile in testdata/adapt adapts to, JSON or an
-// error, with what stands below the line in the same file. What is JSON must
-// also load.
+// error, with what stands below the line in the same file. JSON must also load, and
+// is followed by the warnings of that, each on a line.
 func TestAdapt(t *testing.T) {
 	golden(t, "testdata/adapt", func(t *testing.T, input string) string {
 		if formatted := string(caddyfile.Format([]byte(input))); formatted != input {
@@ -30,14 +31,15 @@ func TestAdapt(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		if err := validate(t, config); err != nil {
+		warnings, err := warningsOf(t, config)
+		if err != nil {
 			t.Errorf("does not load: %v", err)
 		}
 		var indented bytes.Buffer
 		if err := json.Indent(&indented, config, "", "\t"); err != nil {
 			t.Fatal(err)
 		}
-		return indented.String()
+		return indented.String() + "\n" + warnings
 	})
 }
 
@@ -104,11 +106,42 @@ func adapt(input string) ([]byte, error) {
 
 func validate(t *testing.T, config []byte) error {
 	t.Helper()
+	_, err := warningsOf(t, config)
+	return err
+}
+
+// warningsOf loads a configuration as `caddy validate` does, and returns what this
+// module warns of, a line for each warning.
+func warningsOf(t *testing.T, config []byte) (warnings string, err error) {
+	t.Helper()
 	var c caddy.Config
 	if err := json.Unmarshal(config, &c); err != nil {
 		t.Fatal(err)
 	}
-	return caddy.Validate(&c)
+	log := filepath.Join(t.TempDir(), "log")
+	c.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{
+		WriterRaw: fmt.Appendf(nil, `{"output": "file", "filename": %q}`, log),
+		Level:     "WARN",
+	}}}}
+	err = caddy.Validate(&c)
+	text, readErr := os.ReadFile(log)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	for line := range strings.Lines(string(text)) {
+		var entry struct {
+			Level  string `json:"level"`
+			Logger string `json:"logger"`
+			Msg    string `json:"msg"`
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(entry.Logger, "http.handlers.cors") || strings.HasPrefix(entry.Logger, "http.matchers.origin") || strings.HasPrefix(entry.Logger, "http.cors") {
+			warnings += entry.Level + ": " + entry.Msg + "\n"
+		}
+	}
+	return warnings, err
 }
 
 // TestJSONRoundTrip takes a handler with every field set to JSON and back.
