@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +30,17 @@ type server struct {
 	admin string // the URL of the admin API
 }
 
-// serve starts Caddy with a Caddyfile, and stops it after the test.
-func serve(t *testing.T, text string) *server {
+// warned are the sections that show a Caddyfile which is warned of, and of each
+// warning a part.
+var warned = map[string][]string{
+	"Extensions of Firefox and Safari": {`"moz-extension://*": strangers can obtain`, `"safari-web-extension://*": strangers can obtain`},
+	"On a platform's domain":           {`vercel\\.app": strangers can obtain`, `netlify\\.app": strangers can obtain`},
+	"Preview deployments":              {`vercel\\.app": strangers can obtain`},
+}
+
+// serve starts Caddy with the Caddyfile of a section, and stops it after the test.
+// No warnings are expected but those that are known.
+func serve(t *testing.T, section, text string) *server {
 	t.Helper()
 	adapted, err := adapt(text)
 	if err != nil {
@@ -45,6 +57,7 @@ func serve(t *testing.T, text string) *server {
 	if err := json.Unmarshal(adapted, &config); err != nil {
 		t.Fatal(err)
 	}
+	log := filepath.Join(t.TempDir(), "log")
 	addr, admin := corstest.FreePort(t), corstest.FreePort(t)
 	for _, server := range config.Apps.HTTP.Servers {
 		server["listen"] = []string{addr}
@@ -56,7 +69,7 @@ func serve(t *testing.T, text string) *server {
 	}
 	encoded, err := json.Marshal(map[string]any{
 		"admin":   map[string]any{"listen": admin, "config": map[string]bool{"persist": false}},
-		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "discard"}}}},
+		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "file", "filename": log}}}},
 		"storage": config.Storage,
 		"apps":    config.Apps,
 	})
@@ -71,6 +84,23 @@ func serve(t *testing.T, text string) *server {
 			t.Error(err)
 		}
 	})
+	logged, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var warnings []string
+	for line := range strings.Lines(string(logged)) {
+		var entry struct{ Level, Logger, Msg string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Level == "warn" && strings.HasPrefix(entry.Logger, "http.handlers.cors") {
+			warnings = append(warnings, entry.Msg)
+		}
+	}
+	if want := warned[section]; !slices.EqualFunc(warnings, want, strings.Contains) {
+		t.Errorf("the warnings are %q, want %q", warnings, want)
+	}
 	return &server{url: "http://" + addr, admin: "http://" + admin}
 }
 
