@@ -77,7 +77,7 @@ func checkSite(t *testing.T, args []string) {
 	for _, b := range corstest.Blocks(t, "../../README.md") {
 		switch {
 		case b.Section == "A site" && b.Language == "caddyfile":
-			s = serve(t, b.Section, b.Text)
+			s = serve(t, b.Text)
 		case b.Section == "Checking a server" && b.Language == "":
 			want = b.Text
 		}

@@ -63,7 +63,7 @@ func TestDocs(t *testing.T) {
 					if len(shown) == 0 {
 						t.Fatal("nothing is shown of what the Caddyfile does")
 					}
-					show(t, root, b.Section, text, shown)
+					show(t, root, text, shown)
 				})
 				text, shown = "", nil
 			}
@@ -83,7 +83,7 @@ func writeFile(t *testing.T, name, text string) {
 }
 
 // show runs a Caddyfile and the commands that are shown below it.
-func show(t *testing.T, root, section, text string, shown []corstest.Block) {
+func show(t *testing.T, root, text string, shown []corstest.Block) {
 	t.Helper()
 	if formatted := string(caddyfile.Format([]byte(text))); formatted != text {
 		t.Errorf("not formatted, want:\n%s", formatted)
@@ -98,7 +98,7 @@ func show(t *testing.T, root, section, text string, shown []corstest.Block) {
 				continue
 			}
 			if s == nil {
-				s = serve(t, section, text)
+				s = serve(t, text)
 				s.waitForLists(t)
 			}
 			t.Run(command, func(t *testing.T) { curl(t, s.url, words, output) })

@@ -167,7 +167,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 			if formatted := string(caddyfile.Format([]byte(b.Text))); formatted != b.Text {
 				t.Errorf("not formatted, want:\n%s", formatted)
 			}
-			s := serve(t, b.Section, strings.NewReplacer(
+			s := serve(t, strings.NewReplacer(
 				"localhost:3000", strings.TrimPrefix(upstream.URL, "http://"),
 				"localhost:3001", strings.TrimPrefix(partner.URL, "http://"),
 				"localhost:9000", strings.TrimPrefix(ask.URL, "http://"),
