@@ -78,7 +78,7 @@ func FreePort(t testing.TB) string {
 		}
 		port := tcp.Addr().(*net.TCPAddr).Port
 		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		tcp.Close()
+		_ = tcp.Close()
 		if err != nil {
 			continue
 		}
