@@ -71,6 +71,7 @@ var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|he
 //	    expose_headers        <headers...>
 //	    allow_credentials
 //	    allow_timing
+//	    allow_private_network
 //	    max_age               <duration>
 //	    preflight_status      <code>
 //	    preflight_passthrough
@@ -163,6 +164,7 @@ func (h *Handler) subdirectives(d *caddyfile.Dispenser, at *places) []subdirecti
 		{"expose_headers", repeatable, func() error { return unmarshalList(d, at, &h.ExposeHeaders) }},
 		{"allow_credentials", once, func() error { return unmarshalFlag(d, &h.AllowCredentials) }},
 		{"allow_timing", once, func() error { return unmarshalFlag(d, &h.AllowTiming) }},
+		{"allow_private_network", once, func() error { return unmarshalFlag(d, &h.AllowPrivateNetwork) }},
 		{"max_age", once, func() error { return h.unmarshalMaxAge(d, at) }},
 		{"preflight_status", once, func() error { return h.unmarshalPreflightStatus(d, at) }},
 		{"preflight_passthrough", once, func() error { return unmarshalFlag(d, &h.PreflightPassthrough) }},

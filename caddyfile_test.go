@@ -156,6 +156,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		ExposeHeaders:        []string{"ETag"},
 		AllowCredentials:     true,
 		AllowTiming:          true,
+		AllowPrivateNetwork:  true,
 		MaxAge:               &age,
 		PreflightStatus:      200,
 		PreflightPassthrough: true,

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
+	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
 
 // TestNothingHeld: a configuration that is refused, or has ended, gives back all
@@ -31,11 +31,8 @@ func TestNothingHeld(t *testing.T) {
 			if (err == nil) != tc.loads {
 				t.Errorf("got %v, want it to load: %t", err, tc.loads)
 			}
-			for _, pool := range []*caddy.UsagePool{lists, oracles} {
-				pool.Range(func(key, _ any) bool {
-					t.Errorf("%v is held", key)
-					return true
-				})
+			for _, source := range sources.Live() {
+				t.Errorf("%s is held", source.Source)
 			}
 		})
 	}

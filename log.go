@@ -66,17 +66,20 @@ func (h *Handler) record(r *http.Request, d *policy.Decision, counted bool) {
 // log logs a decision at debug level.
 func (h *Handler) log(r *http.Request, d *policy.Decision, more ...zap.Field) {
 	if h.debug && d.Result != policy.None {
-		writeDecision(h.logger.Check(zapcore.DebugLevel, "cors"), r, d, more...)
+		writeDecision(h.logger.Check(zapcore.DebugLevel, "cors"), h.policy, r, d, more...)
 	}
 }
 
 // writeDecision writes a decision to the log. It bounds the part that a stranger
 // chooses.
-func writeDecision(entry *zapcore.CheckedEntry, r *http.Request, d *policy.Decision, more ...zap.Field) {
+func writeDecision(entry *zapcore.CheckedEntry, p *policy.Policy, r *http.Request, d *policy.Decision, more ...zap.Field) {
 	if entry == nil {
 		return
 	}
 	origin := strings.Join(r.Header[fetch.Origin], ", ")
+	if missing := p.Missing(r, d); len(missing) > 0 {
+		more = append(more, zap.Strings("missing", missing))
+	}
 	entry.Write(append([]zap.Field{
 		zap.String("origin", origin[:min(len(origin), origins.MaxLen)]),
 		zap.String("kind", d.Kind.String()),

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,8 +49,9 @@ type Handler struct {
 	// `https://app.example.com` or `http://localhost:5173`. Wildcards stand for one
 	// or more subdomains (`https://*.example.com`, which does not include
 	// `https://example.com`), for any port (`http://localhost:*`), or for any host
-	// of an extension's scheme (`moz-extension://*`). `*` alone allows every origin,
-	// without credentials. `null` allows opaque origins, and needs a waiver.
+	// of an extension's scheme (`moz-extension://*`). `*` alone allows every origin;
+	// with credentials it needs a waiver. `null` allows opaque origins, and needs a
+	// waiver.
 	//
 	// The placeholders `{env.*}` and `{file.*}` are replaced when the config loads.
 	// `{http.request.host}`, its labels, `{http.vars.*}` and outputs of `map` are
@@ -79,11 +81,14 @@ type Handler struct {
 	// The request headers that pages may set besides the safelisted ones, such as
 	// `Content-Type` for JSON. `*` stands for every header except `Authorization`,
 	// which has to be named; with credentials, the answer names the requested ones,
-	// up to 4 KiB. Default: none.
+	// up to 4 KiB. A name may end in `*`: `X-Amz-*` stands for all that begin so.
+	// Default: none.
 	AllowHeaders []string `json:"allow_headers,omitempty"`
 
 	// The response headers that pages may read besides the safelisted ones. `*`
-	// stands for every header, without credentials. Default: none.
+	// stands for every header; with credentials, the answer names those of the
+	// response. A name may end in `*`: `X-Amz-Meta-*` stands for all headers of the
+	// response that begin so. Default: none.
 	ExposeHeaders []string `json:"expose_headers,omitempty"`
 
 	// Whether pages may send credentials (cookies, TLS client certificates and
@@ -95,6 +100,12 @@ type Handler struct {
 	// those for images, it lists the exact origins of the policy if they are at most
 	// 16. Default: false, which leaves the header unchanged.
 	AllowTiming bool `json:"allow_timing,omitempty"`
+
+	// Whether pages of allowed origins may reach a server in a private network from a
+	// public one: answers `Access-Control-Request-Private-Network` in preflights.
+	// Current browsers ask the user instead; Electron, WebView2 and kiosks may still
+	// send this header. Not with `*`. Default: false.
+	AllowPrivateNetwork bool `json:"allow_private_network,omitempty"`
 
 	// How long browsers may keep the answer to a preflight, in whole seconds.
 	// Firefox keeps it for at most 24h, Chromium for 2h. 0 forbids it.
@@ -128,7 +139,7 @@ type Handler struct {
 	// - `insecure_origins`: http origins, with credentials.
 	// - `null_origin`: the origin `null`, without credentials.
 	// - `open_origins`: origins that strangers can obtain, such as
-	//   `https://*.github.io`, with credentials.
+	//   `https://*.github.io` or `*`, with credentials.
 	//
 	// Default: none.
 	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`
@@ -136,6 +147,7 @@ type Handler struct {
 	parts    *parts // of the same policy, or nil if this handler is all of it
 	policy   *policy.Policy
 	findings *policy.Findings
+	site     []string // hosts of the site, where the config can tell
 	counters *counters
 	logger   *zap.Logger
 	reports  *zap.Logger // for the findings of report_only, some of them
@@ -168,7 +180,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	config := h.config(sources)
 	config.Shared, config.Earlier = h.parts != nil, h.parts.earlier()
 	h.policy, h.findings = policy.Compile(config)
-	logFindings(h.logger, h.findings)
+	h.site = siteOf(ctx)
+	logger := h.logger
+	if len(h.site) > 0 {
+		logger = logger.With(zap.Strings("site", h.site))
+	}
+	logFindings(logger, h.findings)
 	return nil
 }
 
@@ -183,6 +200,7 @@ func (h *Handler) config(sources []policy.Source) *policy.Config {
 		ExposeHeaders:        h.ExposeHeaders,
 		Credentials:          h.AllowCredentials,
 		Timing:               h.AllowTiming,
+		PrivateNetwork:       h.AllowPrivateNetwork,
 		MaxAge:               (*time.Duration)(h.MaxAge),
 		PreflightStatus:      h.PreflightStatus,
 		PreflightPassthrough: h.PreflightPassthrough,
@@ -202,7 +220,11 @@ func (h *Handler) Cleanup() error {
 
 // Validate returns all problems of the policy at once.
 func (h *Handler) Validate() error {
-	return h.findings.Err()
+	err := h.findings.Err()
+	if err != nil && len(h.site) > 0 {
+		return fmt.Errorf("site %s: %w", strings.Join(h.site, ", "), err)
+	}
+	return err
 }
 
 // ServeHTTP answers a preflight, or passes the request on and sets the CORS

@@ -112,6 +112,27 @@ func routeOf(ctx caddy.Context) *caddyhttp.Route {
 	return nil
 }
 
+// siteOf returns the hosts of the site that a handler is in, or nil if the config
+// cannot tell.
+func siteOf(ctx caddy.Context) []string {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return nil
+	}
+	route := firstRaw(server.Routes)
+	if route == nil {
+		return nil
+	}
+	for _, set := range route.MatcherSets {
+		for _, matcher := range set {
+			if hosts, ok := matcher.(*caddyhttp.MatchHost); ok {
+				return *hosts
+			}
+		}
+	}
+	return nil
+}
+
 func firstRaw(routes caddyhttp.RouteList) *caddyhttp.Route {
 	i := slices.IndexFunc(routes, func(r caddyhttp.Route) bool { return len(r.HandlersRaw) > 0 })
 	if i < 0 {

@@ -51,7 +51,7 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		}
 		h.log(asked, d, zap.Stringer("upstream", upstream))
 		if upstream == agreementDifferent {
-			writeDecision(h.reports.Check(zapcore.InfoLevel, "the response allows something else than the policy of cors"), asked, d, zap.Strings("differences", differences))
+			writeDecision(h.reports.Check(zapcore.InfoLevel, "the response allows something else than the policy of cors"), h.policy, asked, d, zap.Strings("differences", differences))
 		}
 	}()
 	err := next.ServeHTTP(sw, r)

@@ -32,13 +32,16 @@ func TestIsToken(t *testing.T) {
 func TestCheckMethod(t *testing.T) {
 	for m, want := range map[string]string{
 		"GET": "", "PUT": "", "PATCH": "", "DELETE": "", "PROPFIND": "", "custom": "", "QUERY": "",
-		"put":     `method "put" is not PUT: methods are case-sensitive: write PUT`,
-		"Patch":   `method "Patch" is not PATCH: methods are case-sensitive: write PATCH`,
-		"TRACE":   `method "TRACE" is forbidden: browsers never send it: remove it`,
-		"track":   `method "track" is forbidden: browsers never send it: remove it`,
-		"Connect": `method "Connect" is forbidden: browsers never send it: remove it`,
-		"":        `method "" is not a token: write methods such as PUT, separated by spaces`,
-		"PUT,GET": `method "PUT,GET" is not a token: write methods such as PUT, separated by spaces`,
+		"put":        `"put": methods are case-sensitive; write PUT`,
+		"Patch":      `"Patch": methods are case-sensitive; write PATCH`,
+		"TRACE":      `"TRACE": browsers never send this method; remove it`,
+		"track":      `"track": browsers never send this method; remove it`,
+		"Connect":    `"Connect": browsers never send this method; remove it`,
+		"":           `"": not a valid method; write methods such as PUT`,
+		"PUT,DELETE": `"PUT,DELETE": is a list; write PUT DELETE, separated by spaces, or as elements in JSON`,
+		"P*":         `"P*": a * cannot stand for a part of a method; write the methods, or * for all`,
+		"{env.M}":    `"{env.M}": placeholders are not replaced here; write methods such as PUT`,
+		",":          `",": not a valid method; write methods such as PUT`,
 	} {
 		got := ""
 		if err := CheckMethod(m); err != nil {
@@ -46,6 +49,23 @@ func TestCheckMethod(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q: got %s, want %s", m, got, want)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	for name, want := range map[string]string{
+		"*": "", "X-A": "", "X-Amz-*": "", "x*": "",
+		"":        "not a valid header name",
+		"a b":     "not a valid header name",
+		"X-A,X-B": "write X-A X-B, separated by spaces",
+		"X-*-A":   "may stand only at the end",
+		"**":      "may stand only at the end",
+		"{env.H}": "placeholders are not replaced here",
+	} {
+		err := CheckName(name)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", name, err, want)
 		}
 	}
 }

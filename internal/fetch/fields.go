@@ -1,6 +1,9 @@
 package fetch
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // https://fetch.spec.whatwg.org/#forbidden-request-header, in lower case.
 var forbiddenRequestFields = set(
@@ -24,6 +27,18 @@ func set(names ...string) map[string]bool {
 func IsForbiddenRequestField(name string) bool {
 	name = strings.ToLower(name)
 	return forbiddenRequestFields[name] || strings.HasPrefix(name, "proxy-") || strings.HasPrefix(name, "sec-")
+}
+
+// safelistedResponseHeaders can be read by every page that may read the response
+// (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
+var safelistedResponseHeaders = []string{
+	"Cache-Control", "Content-Language", "Content-Length", "Content-Type", "Expires", "Last-Modified", "Pragma",
+}
+
+// IsSafelistedResponseHeader reports whether every page may read the header called
+// name, in any case.
+func IsSafelistedResponseHeader(name string) bool {
+	return slices.ContainsFunc(safelistedResponseHeaders, func(s string) bool { return strings.EqualFold(s, name) })
 }
 
 // IsForbiddenResponseField reports whether name is that of a field that no page

@@ -21,6 +21,9 @@ type Answer struct {
 	// ownsTiming says that the policy owns Timing-Allow-Origin, even where it is
 	// not among the fields.
 	ownsTiming bool
+	// exposed are the headers that Access-Control-Expose-Headers names as far as
+	// the response has them, or nil.
+	exposed *exposed
 }
 
 // field is a header with its one value. Its name is in canonical form.
@@ -43,6 +46,12 @@ func newAnswer(vary []string, ownsTiming bool, fields ...field) *Answer {
 	return &Answer{fields: fields, vary: vary, varyLine: strings.Join(vary, ", "), ownsTiming: ownsTiming}
 }
 
+// exposing makes the answer name headers that a response has.
+func (a *Answer) exposing(e *exposed) *Answer {
+	a.exposed = e
+	return a
+}
+
 // Apply replaces the CORS headers of h by those of the answer, whoever has set
 // them, and adds to Vary. origin is that of the decision. memory is for the
 // values: each response needs its own, since other handlers edit the values of a
@@ -52,8 +61,12 @@ func (a *Answer) Apply(h http.Header, origin string, memory []string) {
 	if a.ownsTiming {
 		delete(h, fetch.TimingAllowOrigin)
 	}
-	if n := len(a.fields) + 1; len(memory) < n {
-		memory = make([]string, n)
+	size := len(a.fields) + 1
+	if a.exposed != nil {
+		size++
+	}
+	if len(memory) < size {
+		memory = make([]string, size)
 	}
 	for i, f := range a.fields {
 		memory[i] = f.value
@@ -61,6 +74,13 @@ func (a *Answer) Apply(h http.Header, origin string, memory []string) {
 			memory[i] = origin
 		}
 		h[f.name] = memory[i : i+1 : i+1]
+	}
+	n := len(a.fields)
+	if a.exposed != nil {
+		if memory[n] = a.exposed.names(h); memory[n] != "" {
+			h[fetch.ExposeHeaders] = memory[n : n+1 : n+1]
+		}
+		n++
 	}
 	if len(a.vary) == 0 {
 		return
@@ -73,9 +93,8 @@ func (a *Answer) Apply(h http.Header, origin string, memory []string) {
 		}
 		line = merged
 	}
-	i := len(a.fields)
-	memory[i] = line
-	h[fetch.Vary] = memory[i : i+1 : i+1]
+	memory[n] = line
+	h[fetch.Vary] = memory[n : n+1 : n+1]
 }
 
 // removeCORS removes all CORS response headers: a handler or an upstream can send
@@ -120,30 +139,38 @@ func (c *compiler) compileAnswers() {
 		allowOrigin = add(allowOrigin, fetch.AllowCredentials, "true")
 	}
 
-	allowed := add(allowOrigin[:len(allowOrigin):len(allowOrigin)], fetch.ExposeHeaders, c.exposeHeaders)
+	allowed := slices.Clip(allowOrigin)
+	if c.exposed == nil {
+		allowed = add(allowed, fetch.ExposeHeaders, c.exposeHeaders)
+	}
 	var none []field
 	if c.config.Timing {
 		allowed = append(allowed, field{fetch.TimingAllowOrigin, timing})
 		none = add(none, fetch.TimingAllowOrigin, c.timingOrigins())
 	}
+	var exposedWithout *exposed // an Origin
 	switch {
 	case c.config.Shared:
 		none = nil
 	case c.any:
-		none = allowed
+		none, exposedWithout = allowed, c.exposed
 	}
 	actual := func(vary []string) answers {
 		denied := newAnswer(vary, c.config.Timing)
 		return answers{
-			None:       newAnswer(vary, c.config.Timing, none...),
-			Allowed:    newAnswer(vary, c.config.Timing, allowed...),
+			None:       newAnswer(vary, c.config.Timing, none...).exposing(exposedWithout),
+			Allowed:    newAnswer(vary, c.config.Timing, allowed...).exposing(c.exposed),
 			Denied:     denied,
 			SameOrigin: denied,
 		}
 	}
+	varyPreflight := varyPreflight
+	if c.config.PrivateNetwork {
+		varyPreflight = append(slices.Clip(varyPreflight), fetch.RequestPrivateNetwork)
+	}
 	c.actual, c.options = actual(vary), actual(varyPreflight)
 
-	preflight := add(allowOrigin[:len(allowOrigin):len(allowOrigin)], fetch.AllowMethods, c.allowMethods())
+	preflight := add(slices.Clip(allowOrigin), fetch.AllowMethods, c.allowMethods())
 	preflight = add(preflight, fetch.AllowHeaders, c.allowHeaders)
 	// Browsers do not look for it there, but the Kubernetes Gateway API does.
 	preflight = add(preflight, fetch.ExposeHeaders, c.exposeHeaders)
@@ -158,6 +185,10 @@ func (c *compiler) compileAnswers() {
 	}
 	c.preflightAllowed = newAnswer(varyPreflight, c.config.Timing, preflight...)
 	c.preflightDenied = newAnswer(varyPreflight, c.config.Timing, denied...)
+	if c.config.PrivateNetwork {
+		preflight = append(slices.Clip(preflight), field{fetch.AllowPrivateNetwork, "true"})
+		c.preflightPrivate = newAnswer(varyPreflight, c.config.Timing, preflight...)
+	}
 }
 
 // allowMethods returns Access-Control-Allow-Methods: the methods as they are

@@ -72,6 +72,26 @@ func TestAnswers(t *testing.T) {
 			headers("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: *, Authorization", "Access-Control-Expose-Headers: *", varyAll),
 		},
 		{
+			"every origin reflected", Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen}}, "GET", headers("Origin: https://a.example"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true", "Vary: Origin"),
+		},
+		{
+			"private network, asked for", Config{Origins: []string{"https://a.example"}, PrivateNetwork: true}, "OPTIONS", preflight("https://a.example", "PUT", "Access-Control-Request-Private-Network: true"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Private-Network: true", varyAll+", Access-Control-Request-Private-Network"),
+		},
+		{
+			"private network, not asked for", Config{Origins: []string{"https://a.example"}, PrivateNetwork: true}, "OPTIONS", preflight("https://a.example", "PUT"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: GET, HEAD, POST", varyAll+", Access-Control-Request-Private-Network"),
+		},
+		{
+			"private network, denied", Config{Origins: []string{"https://a.example"}, PrivateNetwork: true}, "OPTIONS", preflight("https://b.example", "PUT", "Access-Control-Request-Private-Network: true"),
+			headers("Content-Length: 0", varyAll+", Access-Control-Request-Private-Network"),
+		},
+		{
+			"private network, not configured", Config{Origins: []string{"https://a.example"}}, "OPTIONS", preflight("https://a.example", "PUT", "Access-Control-Request-Private-Network: true"),
+			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: GET, HEAD, POST", varyAll),
+		},
+		{
 			"another status", Config{Origins: []string{"https://a.example"}, PreflightStatus: 200}, "OPTIONS", preflight("https://a.example", "PUT"),
 			headers("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Methods: GET, HEAD, POST", "Content-Length: 0", varyAll),
 		},

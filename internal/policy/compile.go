@@ -43,6 +43,7 @@ type compiler struct {
 
 	// Values of response headers, "" where there is nothing to say.
 	allowHeaders, exposeHeaders, maxAge string
+	exposed                             *exposed
 }
 
 // Compile returns the policy that a configuration describes, and what an operator
@@ -103,14 +104,16 @@ func (c *compiler) compileMethods() {
 
 // compileRequestHeaders reads allow_headers.
 func (c *compiler) compileRequestHeaders() {
-	names := c.headerNames("allow_headers", c.config.RequestHeaders, fetch.IsForbiddenRequestField, "set")
-	c.anyHeader = slices.Contains(names, "*")
+	var names []string
+	names, c.anyHeader, c.prefixes = c.headerNames("allow_headers", c.config.RequestHeaders, fetch.IsForbiddenRequestField, "set")
 	c.authorization = slices.ContainsFunc(names, func(name string) bool {
 		return strings.EqualFold(name, "Authorization")
 	})
+	if c.anyHeader {
+		c.prefixes = nil
+	}
 	switch {
 	case c.anyHeader && c.credentials: // the answer echoes all others
-		names = slices.DeleteFunc(names, func(name string) bool { return name == "*" })
 	case c.anyHeader && c.authorization:
 		names = []string{"*", "Authorization"}
 	case c.anyHeader:
@@ -120,34 +123,41 @@ func (c *compiler) compileRequestHeaders() {
 	c.allowHeaders = strings.Join(names, ", ")
 }
 
-// compileExposeHeaders reads expose_headers.
+// compileExposeHeaders reads expose_headers. Where a request has credentials,
+// browsers read the * as the name of a header.
 func (c *compiler) compileExposeHeaders() {
-	names := c.headerNames("expose_headers", c.config.ExposeHeaders, fetch.IsForbiddenResponseField, "read")
-	if slices.Contains(names, "*") {
-		if c.credentials {
-			c.problem("expose_headers", "*", `expose_headers "*" with allow_credentials: browsers take the * for the name of a header where a request has credentials; write the names of the headers that pages may read`)
-		}
+	names, every, prefixes := c.headerNames("expose_headers", c.config.ExposeHeaders, fetch.IsForbiddenResponseField, "read")
+	switch {
+	case every && !c.credentials:
 		names = []string{"*"}
+	case every, len(prefixes) > 0:
+		c.exposed = &exposed{names, strings.Join(names, ", "), every, prefixes}
 	}
 	c.exposeHeaders = strings.Join(names, ", ")
 }
 
 // headerNames returns the names of an option that lists headers, each once and
-// without forbidden ones, which many copied lists contain to no effect.
-func (c *compiler) headerNames(option string, list []string, forbidden func(string) bool, verb string) []string {
-	var names []string
+// without forbidden ones, which many copied lists contain to no effect. every says
+// that * is among them, and prefixes are the names that end in *.
+func (c *compiler) headerNames(option string, list []string, forbidden func(string) bool, verb string) (names []string, every bool, prefixes prefixes) {
 	for _, name := range list {
 		same := func(other string) bool { return strings.EqualFold(name, other) }
+		prefix, isPrefix := strings.CutSuffix(name, "*")
+		err := fetch.CheckName(name)
 		switch {
-		case !fetch.IsToken(name):
-			c.problem(option, name, "%s %s: not a valid header name; write names of letters, digits and hyphens, separated by spaces", option, origins.Quote(name))
-		case forbidden(name):
+		case err != nil:
+			c.problem(option, name, "%s %v", option, err)
+		case name == "*":
+			every = true
+		case forbidden(prefix):
 			c.warn(option, name, "%s %s: ignored, since browsers do not let pages %s this header; remove it", option, origins.Quote(name), verb)
+		case isPrefix:
+			prefixes = append(prefixes, strings.ToLower(prefix))
 		case !slices.ContainsFunc(names, same):
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, every, prefixes
 }
 
 // compileMaxAge reads max_age.

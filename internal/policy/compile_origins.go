@@ -250,6 +250,8 @@ func (c *compiler) judgeSpecial() {
 	}
 }
 
+// judgeAny judges "*". With credentials it stands for every origin only if that is
+// waived; the answer then names the origin of the request.
 func (c *compiler) judgeAny() {
 	if c.findings.Open == nil {
 		c.findings.Open = &Claim{Option: "allow_origins", Entry: "*", Verdict: openness.Anyone}
@@ -257,10 +259,22 @@ func (c *compiler) judgeAny() {
 	if c.others != "" {
 		c.problem("allow_origins", "*", `allow_origins "*" beside %s: * allows every origin already; write * alone, or only the other origins`, origins.Quote(c.others))
 	}
-	if c.credentials {
-		c.problem("allow_origins", "*", `allow_origins "*" with allow_credentials: browsers refuse that with "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'"; either drop allow_credentials, or list the origins that may send credentials, such as https://app.example.com or https://*.example.com`)
-	}
-	if c.config.RejectDisallowed {
+	switch {
+	case c.credentials && c.waived(WaiverOpen):
+		c.any, c.reflects = false, true
+		c.sources = append([]Source{everyOrigin{}}, c.sources...)
+		c.numStatic++
+		c.warn("allow_origins", "*", `allow_origins "*" with allow_credentials: every site on the web can act as the users of this one and read their data, since dangerously_allow open_origins accepts it; list the origins instead where you know them`)
+	case c.credentials:
+		c.problem("allow_origins", "*", `allow_origins "*" with allow_credentials: browsers refuse that with "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' when the request's credentials mode is 'include'"; either drop allow_credentials, or list the origins that may send credentials, such as https://app.example.com or https://*.example.com; if every site may read your users' data, accept that with dangerously_allow open_origins`)
+	case c.config.RejectDisallowed:
 		c.problem("reject_disallowed", "", `reject_disallowed with allow_origins "*": * disallows no origin; drop reject_disallowed, or list the origins`)
+	}
+	if c.credentials {
+		c.needed[WaiverOpen] = true
+		c.mayNeed(WaiverInsecure)
+	}
+	if c.config.PrivateNetwork {
+		c.problem("allow_private_network", "", `allow_private_network with allow_origins "*": every site on the web could reach into your network; list the origins`)
 	}
 }

@@ -63,12 +63,18 @@ func TestFindings(t *testing.T) {
 		{"every origin beside a source", Config{Origins: []string{"*"}, Sources: []Source{source(Admitted)}}, []string{`allow_origins "*" beside "dynamic_origins"`}, nil, nil},
 		{"every origin with credentials", Config{Origins: []string{"*"}, Credentials: true}, []string{"must not be the wildcard '*' when the request's credentials mode is 'include'"}, nil, nil},
 		{
+			"every origin with credentials, waived", Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}},
+			nil, []string{`allow_origins "*" with allow_credentials: every site on the web can act as the users of this one`}, nil,
+		},
+		{"every origin into a private network", Config{Origins: []string{"*"}, PrivateNetwork: true}, []string{`allow_private_network with allow_origins "*"`}, nil, nil},
+		{"names with a *", Config{Origins: a, Methods: []string{"P*"}, RequestHeaders: []string{"X-*-A", "Sec-*", "X-Amz-*"}, ExposeHeaders: []string{"**"}}, []string{`"P*"`, `allow_headers "X-*-A": a * may stand only at the end`, `expose_headers "**"`}, []string{`allow_headers "Sec-*": ignored`}, nil},
+		{
 			"methods", Config{Origins: a, Methods: []string{"put", "TRACE", "a b"}},
 			[]string{`"put"`, `"TRACE"`, `"a b"`}, nil, nil,
 		},
 		{
 			"headers", Config{Origins: a, RequestHeaders: []string{"Cookie", "a b"}, ExposeHeaders: []string{"Set-Cookie", "*"}, Credentials: true},
-			[]string{`allow_headers "a b": not a valid header name`, `expose_headers "*" with allow_credentials`},
+			[]string{`allow_headers "a b": not a valid header name`},
 			[]string{`allow_headers "Cookie": ignored`, `expose_headers "Set-Cookie": ignored`}, nil,
 		},
 		{"max age, negative", Config{Origins: a, MaxAge: &second}, []string{"max_age -1s: must not be negative"}, nil, nil},

@@ -20,6 +20,7 @@ type Config struct {
 	ExposeHeaders        []string // expose_headers
 	Credentials          bool     // allow_credentials
 	Timing               bool     // allow_timing
+	PrivateNetwork       bool     // allow_private_network
 	MaxAge               *time.Duration
 	PreflightStatus      int // preflight_status, or 0 for 204
 	PreflightPassthrough bool

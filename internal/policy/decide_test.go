@@ -85,6 +85,17 @@ func TestDecide(t *testing.T) {
 			map[string]string{"http://a.example": "allowed", "http://b.example": "allowed", "https://evil.github.io": "allowed"},
 		},
 		{
+			"every origin with credentials, waived", Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen}, RejectDisallowed: true},
+			map[string]string{
+				"": "none", "https://a.example": "allowed", "chrome-extension://abc": "allowed", "http://localhost:1": "allowed",
+				"http://a.example": "denied insecure_origin", "null": "denied null_origin", "h t": "denied malformed_origin", "HTTPS://a.example": "denied malformed_origin",
+			},
+		},
+		{
+			"every origin with credentials, both waived", Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}},
+			map[string]string{"https://a.example": "allowed", "http://a.example": "allowed", "null": "denied null_origin"},
+		},
+		{
 			"no credentials", Config{Sources: []Source{source(AdmittedOpen, "https://evil.github.io", "http://b.example")}},
 			map[string]string{"http://b.example": "allowed", "https://evil.github.io": "allowed"},
 		},

@@ -26,6 +26,7 @@ import (
 // use.
 type Policy struct {
 	any, null bool // allow_origins has "*", "null"
+	reflects  bool // allow_origins has "*", with credentials
 	// sources are tried in order: first numStatic that cost little, patterns
 	// before templates before expressions, then those of dynamic_origins.
 	sources   []Source
@@ -41,6 +42,7 @@ type Policy struct {
 	anyHeader     bool
 	authorization bool // named, since anyHeader does not cover it
 	headers       fetch.FieldSet
+	prefixes      prefixes // of allow_headers
 
 	trustedProxy func(*http.Request) bool
 
@@ -48,6 +50,7 @@ type Policy struct {
 
 	// The answers to preflights, and to all other requests.
 	preflightAllowed, preflightDenied *Answer
+	preflightPrivate                  *Answer // from an allowed origin into a private network, or nil
 	actual, options                   answers
 }
 

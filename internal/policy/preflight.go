@@ -27,14 +27,20 @@ func preflightMethod(r *http.Request) []string {
 
 // preflightAnswer returns the answer to r, a preflight.
 func (p *Policy) preflightAnswer(r *http.Request, d *Decision) *Answer {
-	switch {
-	case d.Result != Allowed:
+	if d.Result != Allowed {
 		return p.preflightDenied
-	case p.echoes():
-		return p.echo(r)
 	}
-	return p.preflightAllowed
+	a := p.preflightAllowed
+	if p.preflightPrivate != nil && isTrue(r.Header[fetch.RequestPrivateNetwork]) {
+		a = p.preflightPrivate
+	}
+	if p.echoes() {
+		return p.echo(a, r)
+	}
+	return a
 }
+
+func isTrue(lines []string) bool { return len(lines) == 1 && lines[0] == "true" }
 
 // refusal returns what the browser will find missing in the answer to a preflight
 // from an allowed origin, which asks for a method and for request headers, or
@@ -57,35 +63,65 @@ func (p *Policy) allowsMethod(m string) bool {
 }
 
 func (p *Policy) allowsHeaders(lines []string) bool {
-	if !p.anyHeader {
+	if !p.anyHeader && len(p.prefixes) == 0 {
 		return p.headers.Covers(lines)
 	}
 	for name := range RequestedHeaders(lines) {
-		if !p.allowsAnyHeader(name) {
+		if !p.headers.Has(name) && !p.allowsUnnamed(name) {
 			return false
 		}
 	}
 	return true
 }
 
-// allowsAnyHeader reports whether allow_headers * covers a header: every valid
-// name but Authorization, which has to be named
-// (https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name).
-func (p *Policy) allowsAnyHeader(name string) bool {
-	return fetch.IsToken(name) && (p.authorization || !strings.EqualFold(name, "Authorization"))
+// allowsUnnamed reports whether a header is allowed that the policy does not name:
+// by * or by a name that ends in *. Neither covers Authorization, which has to be
+// named (https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name).
+func (p *Policy) allowsUnnamed(name string) bool {
+	return fetch.IsToken(name) && (p.anyHeader || p.prefixes.cover(name)) &&
+		(p.authorization || !strings.EqualFold(name, "Authorization"))
 }
 
-// echoes reports whether preflights are answered with what they ask for: the
-// standard takes * literally where a request has credentials.
+// maxMissing is how many names Missing returns at most.
+const maxMissing = 4
+
+// Missing returns the names that r, a preflight about which d was decided, asks for
+// in vain: its method, or some of its headers, those that are well formed.
+func (p *Policy) Missing(r *http.Request, d *Decision) (names []string) {
+	switch d.Reason {
+	case ReasonMethod:
+		for _, m := range r.Header[fetch.RequestMethod] {
+			if fetch.IsToken(m) && !p.allowsMethod(m) {
+				names = append(names, bounded(m))
+			}
+		}
+	case ReasonHeaders:
+		for name := range RequestedHeaders(r.Header[fetch.RequestHeaders]) {
+			if fetch.IsToken(name) && !p.headers.Has(name) && !p.allowsUnnamed(name) {
+				names = append(names, bounded(name))
+			}
+			if len(names) == maxMissing {
+				break
+			}
+		}
+	}
+	return names[:min(len(names), maxMissing)]
+}
+
+// bounded cuts a name that a stranger has chosen.
+func bounded(name string) string { return name[:min(len(name), 64)] }
+
+// echoes reports whether the answer to a preflight names what it asks for. The
+// standard takes * literally where a request has credentials, and knows no names
+// that end in *.
 func (p *Policy) echoes() bool {
-	return p.credentials && (p.anyMethod || p.anyHeader)
+	return p.credentials && (p.anyMethod || p.anyHeader) || len(p.prefixes) > 0
 }
 
-// echo returns the answer to a preflight from an allowed origin, under a policy
-// that echoes: the configured names, and those that r asks for. It leaves out
-// malformed ones.
-func (p *Policy) echo(r *http.Request) *Answer {
-	fields := slices.Clone(p.preflightAllowed.fields)
+// echo adds to the answer to a preflight the names that r asks for and that the
+// policy allows without naming them. It leaves out malformed ones.
+func (p *Policy) echo(a *Answer, r *http.Request) *Answer {
+	fields := slices.Clone(a.fields)
 	add := func(name string, elements ...string) {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		if i < 0 {
@@ -105,10 +141,10 @@ func (p *Policy) echo(r *http.Request) *Answer {
 			add(fetch.AllowMethods, safelistedMethods)
 		}
 	}
-	if p.anyHeader {
+	if p.credentials && p.anyHeader || len(p.prefixes) > 0 {
 		var names []string
 		for name := range RequestedHeaders(r.Header[fetch.RequestHeaders]) {
-			if p.allowsAnyHeader(name) && !p.headers.Has(name) {
+			if !p.headers.Has(name) && p.allowsUnnamed(name) {
 				names = append(names, name)
 			}
 		}
@@ -116,7 +152,7 @@ func (p *Policy) echo(r *http.Request) *Answer {
 			add(fetch.AllowHeaders, names...)
 		}
 	}
-	return newAnswer(p.preflightAllowed.vary, p.preflightAllowed.ownsTiming, fields...)
+	return newAnswer(a.vary, a.ownsTiming, fields...)
 }
 
 // RequestedHeaders yields the elements of Access-Control-Request-Headers, without

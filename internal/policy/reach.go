@@ -14,12 +14,12 @@ func (c *compiler) judgeReach() {
 		return
 	}
 	for _, part := range c.config.Earlier {
-		if part.Policy.any {
+		if part.Policy.any || part.Policy.reflects {
 			c.problem("", "", `this cors can never decide: an earlier one allows every origin ("*"); write this one before it`)
 			return
 		}
 	}
-	if len(c.config.Origins)+len(c.config.Regexps) > 0 && len(c.config.Sources) == 0 && !c.any && !c.reaches() {
+	if len(c.config.Origins)+len(c.config.Regexps) > 0 && len(c.config.Sources) == 0 && !c.any && !c.reflects && !c.reaches() {
 		c.problem("", "", "this cors can never decide: earlier ones allow each of its origins; remove it, or the origins from the earlier ones")
 	}
 }

@@ -8,6 +8,19 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
+// everyOrigin admits every well-formed origin.
+type everyOrigin struct{}
+
+// Allows admits the origin.
+func (everyOrigin) Allows(*http.Request, origins.Origin) (Admission, error) { return Admitted, nil }
+
+// Claims yields *.
+func (everyOrigin) Claims() iter.Seq[Claim] {
+	return func(yield func(Claim) bool) {
+		yield(Claim{Option: "allow_origins", Entry: "*", Verdict: openness.Anyone})
+	}
+}
+
 // patternSource admits exact origins and wildcards.
 type patternSource struct {
 	index   *origins.Index

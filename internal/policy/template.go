@@ -53,7 +53,7 @@ func splitPlaceholders(s string) ([]part, error) {
 		}
 		name := rest[1:end]
 		if correction := misspelled(name); correction != "" {
-			return nil, fmt.Errorf("%s: {%s} is not a placeholder; write {%s}", origins.Quote(s), name, correction)
+			return nil, fmt.Errorf("%s: {%s} is not a known placeholder; write {%s}", origins.Quote(s), name, correction)
 		}
 		parts = append(parts, part{text: name, placeholder: true})
 		rest = rest[end+1:]
