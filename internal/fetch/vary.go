@@ -7,7 +7,11 @@ import "strings"
 // stands twice, changed is false. Otherwise merged is one line with every element
 // once, in the spelling and the order in which it came, and the missing ones at
 // the end. Case does not matter. Elements that are no names are kept, empty ones
-// are not; "*" is an element like others.
+// are not.
+//
+// Lines with the element "*" are not changed: the response varies by everything
+// already, and caches that know a lone "*" take "*, Origin" for a list of names,
+// and store the response.
 func MergeVary(lines, want []string) (merged string, changed bool) {
 	n := len(want)
 	for _, line := range lines {
@@ -37,12 +41,13 @@ func MergeVary(lines, want []string) (merged string, changed bool) {
 	}
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
-			if element = strings.Trim(element, " \t"); element == "" {
-				continue
-			}
-			if isNew(element) {
+			switch element = strings.Trim(element, " \t"); {
+			case element == "":
+			case element == "*":
+				return "", false
+			case isNew(element):
 				elements = append(elements, element)
-			} else {
+			default:
 				changed = true
 			}
 		}

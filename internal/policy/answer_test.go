@@ -145,20 +145,29 @@ func TestMaxActualValues(t *testing.T) {
 	}
 }
 
-// TestVary: the names that an upstream lists stay, and each stands once.
+// TestVary: the names that an upstream lists stay, and each stands once. Vary with
+// a "*" stays as it is.
 func TestVary(t *testing.T) {
 	p := compile(t, Config{Origins: []string{"https://a.example"}})
-	r := &http.Request{Method: "GET", Header: make(http.Header)}
-	d := p.Decide(r)
-	for _, tc := range []struct{ upstream, want []string }{
-		{nil, []string{"Origin"}},
-		{[]string{"Accept-Encoding"}, []string{"Accept-Encoding, Origin"}},
-		{[]string{"origin, cookie"}, []string{"origin, cookie"}},
-		{[]string{"Cookie", "ORIGIN"}, []string{"Cookie", "ORIGIN"}},
+	for _, tc := range []struct {
+		method         string
+		upstream, want []string
+	}{
+		{"GET", nil, []string{"Origin"}},
+		{"GET", []string{"Accept-Encoding"}, []string{"Accept-Encoding, Origin"}},
+		{"GET", []string{"origin, cookie"}, []string{"origin, cookie"}},
+		{"GET", []string{"Cookie", "ORIGIN"}, []string{"Cookie", "ORIGIN"}},
+		{"GET", []string{"*"}, []string{"*"}},
+		{"GET", []string{"Cookie, *"}, []string{"Cookie, *"}},
+		{"GET", []string{"Cookie", "cookie", "*"}, []string{"Cookie", "cookie", "*"}},
+		{"OPTIONS", []string{"*"}, []string{"*"}},
+		{"OPTIONS", []string{"Cookie"}, []string{"Cookie, Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}},
 	} {
+		r := &http.Request{Method: tc.method, Header: make(http.Header)}
+		d := p.Decide(r)
 		got := make(http.Header)
 		if tc.upstream != nil {
-			got["Vary"] = tc.upstream
+			got["Vary"] = slices.Clone(tc.upstream)
 		}
 		p.Answer(r, &d).Apply(got, d.Origin, nil)
 		checkHeaders(t, got, http.Header{"Vary": tc.want})
