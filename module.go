@@ -230,8 +230,8 @@ func (h *Handler) Validate() error {
 // ServeHTTP answers a preflight, or passes the request on and sets the CORS
 // headers of its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if decider := decided(w, h.ReportOnly); decider != nil {
-		if h.debug && decider != h && (h.parts == nil || h.parts != decider.parts) {
+	if decider, ok := decided(w, h.ReportOnly); ok {
+		if h.debug && decider != nil && decider != h && (h.parts == nil || h.parts != decider.parts) {
 			h.logSilenced(decider)
 		}
 		return next.ServeHTTP(w, r)
@@ -250,8 +250,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.answerPreflight(w, r, &d)
 		return nil
 	}
-	rw := newResponseWriter(w, h, h.policy.Answer(r, &d), d.Origin)
-	defer rw.commit()
+	rw := newResponseWriter(w, r, h, h.policy.Answer(r, &d), d.Origin)
+	defer rw.end()
 	if h.rejects(r, &d) {
 		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.Reason))
 	}

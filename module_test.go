@@ -480,7 +480,7 @@ func load(t testing.TB, directive string) (*Handler, error) {
 	if err := h.Provision(ctx); err != nil {
 		return nil, err
 	}
-	h.logger = zap.NewNop() // a context without a config has a logger for development
+	h.logger, h.debug = zap.NewNop(), false // a context without a config has a logger for development
 	return h, h.Validate()
 }
 

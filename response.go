@@ -14,35 +14,60 @@ import (
 
 // responseWriter gives the policy the last word on a response. It applies the
 // answer when the header is sent, by whichever method that happens, so that no
-// CORS header of an inner handler or an upstream can stand beside it.
+// CORS header of an inner handler or an upstream can stand beside it, or follow as
+// a trailer.
 //
 // It and the values that it sets are the one allocation of a request.
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	handler *Handler       // the one that decides
-	answer  *policy.Answer // nil once applied
-	origin  string         // of the decision
+	answer  *policy.Answer
+	origin  string // of the decision
 	memory  [policy.MaxActualValues]string
+	size    int32 // of the header map when the answer was applied
+	applied bool  // the answer is applied, and nobody has asked for the map since
+	late    bool  // the server reads the map after WriteHeader as well
 }
 
-func newResponseWriter(w http.ResponseWriter, h *Handler, a *policy.Answer, origin string) *responseWriter {
+// newResponseWriter returns the writer for the response to r. h is the handler that
+// decides, and a the answer.
+func newResponseWriter(w http.ResponseWriter, r *http.Request, h *Handler, a *policy.Answer, origin string) *responseWriter {
+	if h.debug {
+		w = &namingWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, h}
+	}
 	return &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		handler:               h,
 		answer:                a,
 		origin:                origin,
+		late:                  r.ProtoMajor > 2, // it holds the header of a short response back
 	}
 }
 
-// commit applies the answer, once. The handler calls it too, when the next one
-// has returned or panicked: if nothing was written, an error route or the server
-// writes the response, to the same header map but not through this writer.
+// Header returns the header map, for the next handler to change.
+func (w *responseWriter) Header() http.Header {
+	w.applied = false
+	return w.ResponseWriter.Header()
+}
+
+// commit applies the answer, unless it has been.
 func (w *responseWriter) commit() {
-	if a := w.answer; a != nil {
-		w.answer = nil
-		a.Apply(w.Header(), w.origin, w.memory[:])
+	if !w.applied {
+		h := w.ResponseWriter.Header()
+		w.answer.Apply(h, w.origin, w.memory[:])
+		w.size, w.applied = int32(len(h)), !w.late
 	}
+}
+
+// end applies the answer once more if the header map has changed since it was
+// applied: servers take the trailers from there when the handlers have returned.
+// If nothing was written, an error route or the server writes the response, to the
+// same header map but not through this writer.
+func (w *responseWriter) end() {
+	// A handler that has kept the map can add a trailer without asking for it.
+	if w.applied && int(w.size) != len(w.ResponseWriter.Header()) {
+		w.applied = false
+	}
+	w.commit()
 }
 
 // WriteHeader commits on a final status. A 1xx is not final, and its headers are
@@ -81,6 +106,14 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
+// namingWriter names the handler that decides. It stands below a responseWriter
+// where debug messages are logged, which alone need the name.
+type namingWriter struct {
+	caddyhttp.ResponseWriterWrapper
+
+	handler *Handler
+}
+
 // statusWriter notes the status of a response.
 type statusWriter struct {
 	caddyhttp.ResponseWriterWrapper
@@ -117,23 +150,26 @@ func isFinal(status int) bool {
 	return status >= http.StatusOK || status == http.StatusSwitchingProtocols
 }
 
-// decided returns the cors handler further out that decides about the response
-// that w writes, or nil. To a handler with report_only, another one with
-// report_only counts as well.
-func decided(w http.ResponseWriter, reportOnly bool) *Handler {
+// decided reports whether a cors handler further out decides about the response
+// that w writes, and returns it where debug messages are logged. To a handler with
+// report_only, another one with report_only counts as well.
+func decided(w http.ResponseWriter, reportOnly bool) (decider *Handler, ok bool) {
 	for {
 		switch t := w.(type) {
 		case *responseWriter:
-			return t.handler
+			if named, ok := t.ResponseWriter.(*namingWriter); ok {
+				decider = named.handler
+			}
+			return decider, true
 		case *statusWriter:
 			if reportOnly && t.handler != nil {
-				return t.handler
+				return t.handler, true
 			}
 			w = t.ResponseWriter
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = t.Unwrap()
 		default:
-			return nil
+			return nil, false
 		}
 	}
 }

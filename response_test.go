@@ -16,23 +16,30 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
-// sent records the header as it is when it goes out, and every status.
+// sent records the header as it is when it goes out, and every status. A late one
+// holds the header back until the response is flushed or ends, as HTTP/3 does.
 type sent struct {
 	header   http.Header
 	snapshot http.Header
 	statuses []int
+	late     bool
 }
 
 func (s *sent) Header() http.Header { return s.header }
 
 func (s *sent) WriteHeader(status int) {
 	s.statuses = append(s.statuses, status)
-	if status >= 200 || status == 101 {
+	if (status >= 200 || status == 101) && !s.late {
 		s.send()
 	}
 }
 
-func (s *sent) Write(p []byte) (int, error) { s.send(); return len(p), nil }
+func (s *sent) Write(p []byte) (int, error) {
+	if !s.late {
+		s.send()
+	}
+	return len(p), nil
+}
 
 func (s *sent) FlushError() error { s.send(); return nil }
 
@@ -42,16 +49,39 @@ func (s *sent) send() {
 	}
 }
 
+// trailers returns the trailers, when the handlers have returned: the announced
+// ones and those under keys with a prefix.
+func (s *sent) trailers() http.Header {
+	trailers := make(http.Header)
+	for _, line := range s.snapshot["Trailer"] {
+		for name := range strings.SplitSeq(line, ",") {
+			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+			if values, ok := s.header[name]; ok {
+				trailers[name] = values
+			}
+		}
+	}
+	for name, values := range s.header {
+		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
+			trailers[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	return trailers
+}
+
 // FuzzHandover runs a script of whatever handlers do to a response, and checks
-// what went out: the policy's CORS fields and no others, Vary with every name
-// once, and all the rest as the handlers left it.
+// what went out: the policy's CORS fields and no others, not in the trailers
+// either, Vary with every name once, and all the rest as the handlers left it.
 func FuzzHandover(f *testing.F) {
 	for _, script := range []string{
 		"w200", "b", "f", "r", "", "w103 w200", "w101", "w103 c", "w304",
 		"s0=https://upstream.example w200", "a0=x a0=y b", "a8=Origin w200", "a8=origin, Accept a8=* f",
 		"s7=x s6=true b", "a8=a,b,,c a8=A w103 c b", "s5=y d5 r", "s9=x w200 s0=late",
+		"s:=Access-Control-Allow-Origin w200 s0=x", "s:=Grpc-Status,access-control-max-age,VARY b s0=x s8=Origin s==0 f",
+		"w200 b s;=x s<=x s>=0", "s;=x w103 f d9 a;=x", "s:=Timing-Allow-Origin a:=Grpc-Status b a5=x b a==0", "s?=Access-Control-Max-Age",
+		"s9=x w200 d9 s;=x",
 	} {
-		for kind := range uint8(8) {
+		for kind := range uint8(16) {
 			f.Add(kind, script)
 		}
 	}
@@ -59,6 +89,7 @@ func FuzzHandover(f *testing.F) {
 		"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
 		"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Timing-Allow-Origin",
 		"access-control-allow-origin", "Access-Control-Anything", "Vary", "Content-Type",
+		"Trailer", "Trailer:Access-Control-Allow-Origin", "Trailer:access-control-max-age", "Grpc-Status", "Trailer:Grpc-Status", "trailer",
 	}
 	h := provision(f, `cors https://a.example {
 		expose_headers X-A
@@ -80,13 +111,21 @@ func FuzzHandover(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, script string) {
 		a := answers[kind%8]
 		const origin = "https://a.example"
-		out := &sent{header: make(http.Header)}
-		w := newResponseWriter(out, h, a, origin)
-		header := w.Header()
+		out := &sent{header: make(http.Header), late: kind%16 > 7}
+		r := &http.Request{ProtoMajor: 1}
+		if out.late {
+			r.ProtoMajor = 3
+		}
+		w := newResponseWriter(out, r, h, a, origin)
 		var before http.Header // the header as the handlers left it
-		final := func() {
+		send := func() {
 			if before == nil {
-				before = header.Clone()
+				before = out.header.Clone()
+			}
+		}
+		final := func() {
+			if !out.late {
+				send()
 			}
 		}
 		for op := range strings.FieldsSeq(script) {
@@ -111,29 +150,42 @@ func FuzzHandover(f *testing.F) {
 				final()
 				_, _ = w.Write([]byte("x"))
 			case 'f':
-				final()
+				send()
 				_ = w.FlushError()
 			case 'r':
 				final()
 				_, _ = w.ReadFrom(strings.NewReader("x"))
 			case 's':
 				name, rest := field()
-				header[name] = []string{rest}
+				w.Header()[name] = []string{rest}
 			case 'a':
 				name, rest := field()
+				header := w.Header()
 				header[name] = append(header[name], rest)
 			case 'd':
 				name, _ := field()
-				delete(header, name)
+				delete(w.Header(), name)
 			case 'c':
-				clear(header)
+				clear(w.Header())
 			}
 		}
-		final()
-		w.commit()
+		send()
+		w.end()
 		out.send()
 		checkHandover(t, a, origin, before, out.snapshot)
+		for name := range out.trailers() {
+			if isOwned(name) {
+				t.Errorf("the trailers have %s: sent %v, then %v", name, out.snapshot, out.header)
+			}
+		}
 	})
+}
+
+// isOwned reports whether the policies of the test own a header or trailer.
+func isOwned(name string) bool {
+	name = strings.ToLower(name)
+	rest, isCORS := strings.CutPrefix(name, "access-control-")
+	return isCORS && rest != "" || name == "timing-allow-origin" || name == "vary"
 }
 
 func checkHandover(t *testing.T, a *policy.Answer, origin string, before, got http.Header) {
@@ -143,8 +195,14 @@ func checkHandover(t *testing.T, a *policy.Answer, origin string, before, got ht
 	varies := want.Get("Vary")
 	delete(want, "Vary")
 	for name, values := range before {
-		lower := strings.ToLower(name)
-		if !strings.HasPrefix(lower, "access-control-") && lower != "timing-allow-origin" && lower != "vary" {
+		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)
+		switch {
+		case isOwned(name) || isTrailer && isOwned(trailer):
+		case strings.EqualFold(name, "Trailer"):
+			if values = notOwned(values); len(values) > 0 {
+				want[name] = values
+			}
+		default:
 			want[name] = values
 		}
 	}
@@ -184,6 +242,23 @@ func checkHandover(t *testing.T, a *policy.Answer, origin string, before, got ht
 	if !maps.EqualFunc(rest, want, slices.Equal) {
 		t.Errorf("sent %v, want %v", rest, want)
 	}
+}
+
+// notOwned returns the lists of an announcement, without what the policies of the
+// test own. Without that they remain as they are.
+func notOwned(lines []string) []string {
+	all := strings.Split(strings.Join(lines, ","), ",")
+	rest := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return isOwned(strings.TrimSpace(name)) })
+	if len(rest) == len(all) {
+		return lines
+	}
+	for i := range rest {
+		rest[i] = strings.TrimSpace(rest[i])
+	}
+	if rest = slices.DeleteFunc(rest, func(name string) bool { return name == "" }); len(rest) == 0 {
+		return nil
+	}
+	return []string{strings.Join(rest, ", ")}
 }
 
 // TestVary merges what an upstream says with what a policy needs.

@@ -53,14 +53,12 @@ func (a *Answer) exposing(e *exposed) *Answer {
 }
 
 // Apply replaces the CORS headers of h by those of the answer, whoever has set
-// them, and adds to Vary. origin is that of the decision. memory is for the
-// values: each response needs its own, since other handlers edit the values of a
-// header map in place. Apply allocates where the memory is too short, or nil.
+// them, and adds to Vary. None of them remains as a trailer. origin is that of the
+// decision. memory is for the values: each response needs its own, since other
+// handlers edit the values of a header map in place. Apply allocates where the
+// memory is too short, or nil. It may be called again.
 func (a *Answer) Apply(h http.Header, origin string, memory []string) {
-	varied := len(h) > 0 && removeCORS(h)
-	if a.ownsTiming {
-		delete(h, fetch.TimingAllowOrigin)
-	}
+	varied := len(h) > 0 && a.removeOwned(h)
 	size := len(a.fields) + 1
 	if a.exposed != nil {
 		size++
@@ -97,17 +95,30 @@ func (a *Answer) Apply(h http.Header, origin string, memory []string) {
 	h[fetch.Vary] = memory[n : n+1 : n+1]
 }
 
-// removeCORS removes all CORS response headers: a handler or an upstream can send
-// any of them. It reports whether there is a Vary.
-func removeCORS(h http.Header) (varied bool) {
+// removeOwned removes all headers and trailers that the policy owns: a handler or
+// an upstream can send any of them. It leaves Vary among the headers, and reports
+// whether there is one.
+func (a *Answer) removeOwned(h http.Header) (varied bool) {
 	for name := range h {
-		if IsResponseHeader(name) {
+		switch {
+		case IsResponseHeader(name):
 			delete(h, name)
-		} else if name == fetch.Vary {
+		case name == fetch.Vary:
 			varied = true
+		case len(name) >= len(trailer) && name[0]|0x20 == 't':
+			a.removeTiming(h, name)
+			a.removeTrailers(h, name)
 		}
 	}
 	return varied
+}
+
+// removeTiming removes the header called name if it is a Timing-Allow-Origin that
+// the policy owns.
+func (a *Answer) removeTiming(h http.Header, name string) {
+	if a.ownsTiming && strings.EqualFold(name, fetch.TimingAllowOrigin) {
+		delete(h, name)
+	}
 }
 
 // IsResponseHeader reports whether name is that of a CORS response header, in any
