@@ -28,7 +28,7 @@ func init() {
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
-					return exit(cmd, exitUnknown, fmt.Errorf("unknown command %q: write check or sources", args[0]))
+					return exit(cmd, exitUnknown, fmt.Errorf("%q: is not a command of caddy cors; write check, explain or sources", args[0]))
 				}
 				return cmd.Help()
 			}
@@ -52,43 +52,42 @@ func checkCommand() *cobra.Command {
 		Use:   "check --origin <origin> [--method <method>] [--header <name: value>]... [--credentials] [--send] [--json] <url>",
 		Short: "Plays a browser against a running server",
 		Long: `
-Plays what a browser does when a page of --origin calls fetch() on a URL, against
-any running server, Caddy or not: the preflight if there is one, the request
-itself, and redirects. Prints what was asked and answered, which check passed and
-which failed, what Chromium's console would say, and what to write in a Caddyfile
-to put it right.
+Does what a browser does when a page of --origin calls fetch() with the URL. The
+server can be any running server, Caddy or not. The command sends the preflight if
+there is one, then the request, and follows redirects. It prints each request and
+response, and which checks passed and failed. If the call is blocked, it prints the
+message of Chromium's console, and the lines of a Caddyfile that put it right.
 
---origin has no default: servers answer each origin differently, so a verdict is
-about one. Write the page's scheme, host and port as browsers do, or null.
+--origin has no default, since servers answer each origin differently. Write the
+scheme, host and port of the page as browsers do, or null.
 
-The request itself is sent for GET, HEAD and OPTIONS. A request of another method
-may change something: it is sent only with --send, without a body, and otherwise
-the check ends with its preflight.
+A GET, HEAD or OPTIONS request is sent. A request with another method may change
+something, so it is sent only with --send, and without a body. Otherwise the check
+ends with the preflight.
 
-With --header, write the fields that the page sets, and, for --credentials, the
-Cookie that the browser has. Proxies are taken from HTTP_PROXY, HTTPS_PROXY and
+Use --header for the headers that the page sets. With --credentials, use it also for
+the Cookie that the browser has. Proxies are taken from HTTP_PROXY, HTTPS_PROXY and
 NO_PROXY.
 
-Exit status: 0 if the page may read the response, or the preflight lets the request
-pass; 1 if it is blocked; 2 if the server could not be asked, or the command is
-wrong.
+Exit status: 0 if the page may read the response, or if the preflight permits the
+request; 1 if the call is blocked; 2 if the server could not be asked, or the command
+is wrong.
 `,
 		Example: `  caddy cors check --origin https://app.example.com https://api.example.com/items
   caddy cors check --origin https://app.example.com --method PUT --header "Content-Type: application/json" --credentials https://api.example.com/items/1`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return exit(cmd, exitUnknown, fmt.Errorf("got %d URLs, want one", len(args)))
+			var err error
+			if c.URL, err = check.URL(args, c.Origin); err != nil {
+				return exit(cmd, exitUnknown, err)
 			}
-			c.URL = args[0]
 			for _, field := range header {
 				name, value, ok := strings.Cut(field, ":")
 				if !ok {
-					return exit(cmd, exitUnknown, fmt.Errorf("--header %q has no colon: write \"Name: value\"", field))
+					return exit(cmd, exitUnknown, fmt.Errorf("--header %q: has no colon; write \"Name: value\"", field))
 				}
 				c.Header[name] = append(c.Header[name], strings.TrimSpace(value))
 			}
-			var err error
 			if c.Transport, err = connection.Transport(); err != nil {
 				return exit(cmd, exitUnknown, err)
 			}
@@ -105,13 +104,13 @@ wrong.
 	flags := cmd.Flags()
 	flags.StringVar(&c.Origin, "origin", "", "Origin of the page (required)")
 	flags.StringVarP(&c.Method, "method", "X", http.MethodGet, "Method of the request")
-	flags.StringArrayVarP(&header, "header", "H", nil, "Field that the page sets, as \"Name: value\"; may be repeated")
-	flags.BoolVar(&c.Credentials, "credentials", false, "Play fetch() with credentials: \"include\"")
-	flags.BoolVar(&c.Send, "send", false, "Send the request itself, also if its method may change something")
+	flags.StringArrayVarP(&header, "header", "H", nil, "Header that the page sets, as \"Name: value\"; may be repeated")
+	flags.BoolVar(&c.Credentials, "credentials", false, "Call fetch() with credentials: \"include\"")
+	flags.BoolVar(&c.Send, "send", false, "Send the request itself even if it may change something")
 	flags.BoolVar(&asJSON, "json", false, "Print one JSON object")
-	flags.BoolVarP(&connection.Insecure, "insecure", "k", false, "Take any certificate")
-	flags.StringVar(&connection.CACert, "cacert", "", "File of certificates to trust, in PEM, instead of the system's")
-	flags.StringArrayVar(&connection.Resolve, "resolve", nil, "Connect to an address in place of a host's, as host:port:address; may be repeated")
+	flags.BoolVarP(&connection.Insecure, "insecure", "k", false, "Accept any certificate")
+	flags.StringVar(&connection.CACert, "cacert", "", "PEM file of certificates to trust instead of the system's")
+	flags.StringArrayVar(&connection.Resolve, "resolve", nil, "Connect to another address, as host:port:address; may be repeated")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUnknown, err) })
 	return cmd
 }
@@ -137,7 +136,7 @@ func write(w io.Writer, report *check.Report, asJSON bool) error {
 	return report.Print(w, colors(w))
 }
 
-// colors returns colors for a terminal, unless they are not wanted
+// colors returns the colors for a terminal, unless the user does not want them
 // (https://no-color.org).
 func colors(w io.Writer) check.Colors {
 	file, ok := w.(*os.File)
@@ -150,8 +149,9 @@ func colors(w io.Writer) check.Colors {
 	return check.TerminalColors
 }
 
-// exit makes the process exit with a status, after an error if there is one. Only
-// what Caddy's wrapper returns has a status of its own, and 1 is that of any error.
+// exit makes the process exit with a status. If there is an error, it prints that
+// first. Only errors of Caddy's wrapper have a status of their own; any other error
+// exits with 1.
 func exit(cmd *cobra.Command, status int, err error) error {
 	if err != nil {
 		fmt.Fprint(cmd.ErrOrStderr(), "caddy cors: ", err, "\n")
@@ -168,13 +168,13 @@ func sourcesCommand() *cobra.Command {
 		Use:   "sources [--config <path> [--adapter <name>]] [--address <interface>]",
 		Short: "Shows the sources of origins of the running Caddy instance",
 		Long: `
-Asks the admin API of the running Caddy instance for its dynamic origins, and
-shows, for each source, how many origins it has, when it was last refreshed, and
-its last error. The API is found as by the reload command.
+Asks the admin API of the running Caddy instance for its dynamic origins. For each
+source, it shows how many origins it has, when it was last refreshed, and its last
+error. The address of the API is found as in the reload command.
 `,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringP("config", "c", "", "Configuration file to take the address from")
+	cmd.Flags().StringP("config", "c", "", "Configuration file that has the address")
 	cmd.Flags().StringP("adapter", "a", "", "Name of config adapter to apply")
 	cmd.Flags().String("address", "", "Address of the administration listener, if different from config")
 	cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
@@ -189,7 +189,7 @@ its last error. The API is found as by the reload command.
 		defer res.Body.Close()
 		var all []sources.Status
 		if err := json.NewDecoder(res.Body).Decode(&all); err != nil {
-			return 1, fmt.Errorf("the admin API's answer: %w", err)
+			return 1, fmt.Errorf("the response of the admin API is not valid: %w", err)
 		}
 		return 0, printSources(cmd.OutOrStdout(), all)
 	})

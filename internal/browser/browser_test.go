@@ -38,17 +38,17 @@ func TestNewRequest(t *testing.T) {
 	for _, tc := range []struct{ method, url, field, err string }{
 		{"GET", target, "X-A: b", ""},
 		{"chicken", target, "", ""},
-		{"", target, "", `method "" is not a token: fetch() throws a TypeError`},
-		{"GET,PUT", target, "", `method "GET,PUT" is not a token: fetch() throws a TypeError`},
-		{"trace", target, "", `method "trace" is forbidden: fetch() throws a TypeError`},
-		{"GET", "https://user:secret@api.example/", "", `URL "https://user:xxxxx@api.example/" has user info: fetch() throws a TypeError`},
-		{"GET", "api.example", "", `URL "api.example" is not an absolute http or https one`},
-		{"GET", "ws://api.example", "", `URL "ws://api.example" is not an absolute http or https one`},
-		{"GET", "https://", "", `URL "https://" is not an absolute http or https one`},
+		{"", target, "", `method "": is not a valid method, so fetch() throws a TypeError; write one such as PUT`},
+		{"GET,PUT", target, "", `method "GET,PUT": is not a valid method, so fetch() throws a TypeError; write one such as PUT`},
+		{"trace", target, "", `method "trace": is forbidden, so fetch() throws a TypeError; write one such as PUT`},
+		{"GET", "https://user:secret@api.example/", "", `URL "https://user:xxxxx@api.example/": has a user name or a password, for which fetch() throws a TypeError; write the URL without them`},
+		{"GET", "api.example", "", `URL "api.example": is not an absolute http or https URL; write one such as https://api.example.com/items`},
+		{"GET", "ws://api.example", "", `URL "ws://api.example": is not an absolute http or https URL; write one such as https://api.example.com/items`},
+		{"GET", "https://", "", `URL "https://": is not an absolute http or https URL; write one such as https://api.example.com/items`},
 		{"GET", "https://api.example/%zz", "", `URL "https://api.example/%zz": invalid URL escape "%zz"`},
-		{"GET", target, "X A: b", `field name "X A" is not a token: fetch() throws a TypeError`},
-		{"GET", target, "X-A: b\x00", `the value of X-A is not one of a field: fetch() throws a TypeError`},
-		{"GET", target, "X-A: b\r\nX-B: c", `the value of X-A is not one of a field: fetch() throws a TypeError`},
+		{"GET", target, "X A: b", `header "X A": is not a valid name, so fetch() throws a TypeError; write one such as X-Request-Id`},
+		{"GET", target, "X-A: b\x00", `header "X-A": the value is not valid, so fetch() throws a TypeError; write it in one line`},
+		{"GET", target, "X-A: b\r\nX-B: c", `header "X-A": the value is not valid, so fetch() throws a TypeError; write it in one line`},
 	} {
 		got, fields := "", http.Header(nil)
 		if tc.field != "" {

@@ -12,19 +12,20 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
-// Response is what CORS looks at of a response.
+// Response is the part of a response that CORS looks at.
 type Response struct {
 	Status int
 	Header http.Header
 }
 
-// NeedsPreflight reports whether the request is preceded by a preflight, if the
-// browser has none in its cache (https://fetch.spec.whatwg.org/#main-fetch).
+// NeedsPreflight reports whether the browser sends a preflight before the request.
+// It assumes that the preflight cache is empty
+// (https://fetch.spec.whatwg.org/#main-fetch).
 func (r *Request) NeedsPreflight() bool {
 	return r.IsCORS() && (r.UsePreflight || !fetch.IsSafelistedMethod(r.Method) || len(r.UnsafeHeaders()) > 0)
 }
 
-// Preflight returns the fields of the preflight, whose method is OPTIONS
+// Preflight returns the headers of the preflight, whose method is OPTIONS
 // (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
 func (r *Request) Preflight() http.Header {
 	h := http.Header{
@@ -40,8 +41,8 @@ func (r *Request) Preflight() http.Header {
 
 // CheckPreflight checks the response to the preflight
 // (https://fetch.spec.whatwg.org/#cors-preflight-fetch). It returns nil if the
-// request may be sent. Where several checks fail it returns the failure that
-// Chromium names.
+// request may be sent. If several checks fail, it returns the failure that Chromium
+// names.
 func (r *Request) CheckPreflight(res Response) *Failure {
 	if isRedirect(res) {
 		return &Failure{Code: PreflightRedirect, Preflight: true, Value: res.Header.Get("Location")}
@@ -82,9 +83,9 @@ func (r *Request) CheckPreflight(res Response) *Failure {
 	return nil
 }
 
-// CheckResponse checks a response to the request itself, redirects included, and
-// returns nil if it may be followed or shared with the page, whatever its status
-// (https://fetch.spec.whatwg.org/#concept-http-fetch).
+// CheckResponse checks a response to the request itself, which may be a redirect. It
+// returns nil if the browser may follow the redirect or share the response with the
+// page, whatever the status (https://fetch.spec.whatwg.org/#concept-http-fetch).
 func (r *Request) CheckResponse(res Response) *Failure {
 	if !r.IsCORS() {
 		return nil
@@ -92,7 +93,7 @@ func (r *Request) CheckResponse(res Response) *Failure {
 	return r.corsCheck(res)
 }
 
-// https://fetch.spec.whatwg.org/#concept-cors-check
+// corsCheck is https://fetch.spec.whatwg.org/#concept-cors-check.
 func (r *Request) corsCheck(res Response) *Failure {
 	origin, ok := get(res.Header, fetch.AllowOrigin)
 	switch {
@@ -113,8 +114,8 @@ func (r *Request) corsCheck(res Response) *Failure {
 	return nil
 }
 
-// explainOrigin says what Chromium says is wrong with an Access-Control-Allow-Origin
-// that is not the origin of the request.
+// explainOrigin returns the failure that Chromium names if Access-Control-Allow-Origin
+// is not the origin of the request.
 func explainOrigin(value string) Code {
 	if strings.ContainsAny(value, " ,") {
 		return MultipleAllowOrigin
@@ -125,8 +126,8 @@ func explainOrigin(value string) Code {
 	return InvalidAllowOrigin
 }
 
-// isURL reports whether Chromium takes value for a URL. It knows what is found in
-// configurations, not all of https://url.spec.whatwg.org.
+// isURL reports whether Chromium parses value as a URL. It covers the values that
+// configurations have, not all of https://url.spec.whatwg.org.
 func isURL(value string) bool {
 	scheme, rest, found := strings.Cut(value, ":")
 	if u, err := url.Parse(scheme + ":"); !found || err != nil || u.Scheme == "" {
@@ -149,8 +150,8 @@ func isURL(value string) bool {
 	return host != "" && err == nil && !strings.ContainsAny(host, "<>^|")
 }
 
-// MaxAge returns for how long the preflight's answer may be kept; browsers have
-// limits of their own. Without the field, or if it is no number, that is 5 seconds
+// MaxAge returns how long the response to a preflight may be kept, without the limits
+// that browsers have. If the header is missing or not a number, that is 5 seconds
 // (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
 func MaxAge(res Response) time.Duration {
 	value, _ := get(res.Header, fetch.MaxAge)
@@ -164,7 +165,7 @@ func MaxAge(res Response) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// Readable returns the names of the response's fields that the page may read, in
+// Readable returns the names of the response's headers that the page may read, in
 // lower case and sorted (https://fetch.spec.whatwg.org/#concept-filtered-response-cors).
 func (r *Request) Readable(res Response) []string {
 	exposed, _ := list(res.Header, fetch.ExposeHeaders)
@@ -180,13 +181,13 @@ func (r *Request) Readable(res Response) []string {
 	return slices.Compact(names)
 }
 
-// https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+// safelistedResponse is https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name.
 var safelistedResponse = map[string]bool{
 	"cache-control": true, "content-language": true, "content-length": true, "content-type": true,
 	"expires": true, "last-modified": true, "pragma": true,
 }
 
-// get returns the values of a field, combined, and whether there is one
+// get returns the combined values of a header, and whether there is one
 // (https://fetch.spec.whatwg.org/#concept-header-list-get).
 func get(h http.Header, name string) (value string, ok bool) {
 	values := h.Values(name)
@@ -202,8 +203,8 @@ func combined(h http.Header, name string) string {
 	return value
 }
 
-// list returns the elements of a list of tokens: nil if there is no such field.
-// It reports whether the field is well-formed
+// list returns the elements of a list of tokens, or nil if there is no such header.
+// It reports whether the list is well-formed
 // (https://fetch.spec.whatwg.org/#extract-header-list-values).
 func list(h http.Header, name string) (elements []string, ok bool) {
 	value, found := get(h, name)

@@ -2,11 +2,11 @@ package browser
 
 import "fmt"
 
-// Code says which check failed. The set is closed.
+// Code names the check that failed. The set is closed.
 type Code string
 
-// The CORS check (https://fetch.spec.whatwg.org/#concept-cors-check), of a
-// preflight's response or of another.
+// Codes of the CORS check (https://fetch.spec.whatwg.org/#concept-cors-check), both of
+// preflights and of requests.
 const (
 	MissingAllowOrigin      Code = "missing_allow_origin"
 	MultipleAllowOrigin     Code = "multiple_allow_origin"
@@ -16,7 +16,7 @@ const (
 	InvalidAllowCredentials Code = "invalid_allow_credentials"
 )
 
-// The preflight (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+// Codes of the preflight (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
 const (
 	PreflightRedirect     Code = "preflight_redirect"
 	PreflightStatus       Code = "preflight_status"
@@ -25,34 +25,33 @@ const (
 	MethodNotAllowed      Code = "method_not_allowed"
 	HeaderNotAllowed      Code = "header_not_allowed"
 
-	// Chromium and Firefox do not follow the standard here: they let the request
-	// pass.
+	// Chromium and Firefox do not follow the standard here: they allow the request.
 	WildcardAuthorization Code = "wildcard_authorization"
 )
 
-// Redirects (https://fetch.spec.whatwg.org/#http-redirect-fetch).
+// Codes of redirects (https://fetch.spec.whatwg.org/#http-redirect-fetch).
 const (
 	RedirectCredentials Code = "redirect_credentials"
 	InvalidRedirect     Code = "invalid_redirect"
 	TooManyRedirects    Code = "too_many_redirects"
 )
 
-// Codes are all codes.
+// Codes lists all codes.
 var Codes = []Code{
 	MissingAllowOrigin, MultipleAllowOrigin, InvalidAllowOrigin, AllowOriginMismatch, WildcardWithCredentials, InvalidAllowCredentials,
 	PreflightRedirect, PreflightStatus, MalformedAllowMethods, MalformedAllowHeaders, MethodNotAllowed, HeaderNotAllowed, WildcardAuthorization,
 	RedirectCredentials, InvalidRedirect, TooManyRedirects,
 }
 
-// Failure is why a response is kept from the page.
+// Failure is the reason why the page does not get the response.
 type Failure struct {
 	Code      Code
-	Preflight bool   // the response is one to a preflight
-	Value     string // what the server said, or, if it was not allowed, the method or the name of the field
+	Preflight bool   // it is the response to a preflight
+	Value     string // the server's value; or the method or the name of the header that is not allowed
 }
 
-// Message returns what Chromium prints on the console about a failure of the
-// request. The texts are those of Chromium 156
+// Message returns the message on Chromium's console about a failure of the request.
+// The texts are those of Chromium 156
 // (third_party/blink/renderer/platform/loader/cors/cors_error_string.cc).
 func (r *Request) Message(f *Failure) string {
 	switch f.Code {
@@ -103,7 +102,7 @@ func (f *Failure) text() string {
 	case HeaderNotAllowed:
 		return "Request header field " + f.Value + " is not allowed by Access-Control-Allow-Headers in preflight response."
 	case RedirectCredentials:
-		// The location is in the source, but not in the browser.
+		// Chromium prints an empty location, although its source has one.
 		return "Redirect location '' contains a username and password, which is disallowed for cross-origin requests."
 	default:
 		return string(f.Code)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxRedirects: https://fetch.spec.whatwg.org/#http-redirect-fetch
+// maxRedirects is of https://fetch.spec.whatwg.org/#http-redirect-fetch
 const maxRedirects = 20
 
 // isRedirect reports whether a response sends the browser elsewhere
@@ -20,10 +20,10 @@ func isRedirect(res Response) bool {
 	return false
 }
 
-// Redirect returns the request that follows a response, or nil if it is no
-// redirect, or a failure if it must not be followed
-// (https://fetch.spec.whatwg.org/#http-redirect-fetch). It does not check the
-// response: that is for CheckResponse, first.
+// Redirect returns the request that follows a redirect. It returns nil if the response
+// is not a redirect, and a failure if the browser must not follow it
+// (https://fetch.spec.whatwg.org/#http-redirect-fetch). CheckResponse must have
+// accepted the response before.
 func (r *Request) Redirect(res Response) (*Request, *Failure) {
 	if !isRedirect(res) {
 		return nil, nil

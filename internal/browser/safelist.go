@@ -8,8 +8,8 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
-// UnsafeHeaders returns the names of the fields that need permission, in lower
-// case, sorted, each once
+// UnsafeHeaders returns the names of the headers that need permission, in lower case,
+// sorted, each once
 // (https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names).
 func (r *Request) UnsafeHeaders() []string {
 	unsafe, safe := map[string]bool{}, map[string]bool{}
@@ -31,8 +31,8 @@ func (r *Request) UnsafeHeaders() []string {
 	return slices.Sorted(maps.Keys(unsafe))
 }
 
-// IsSafelisted reports whether a field is a CORS-safelisted request-header, which
-// pages set without permission
+// IsSafelisted reports whether a header is a CORS-safelisted request-header, which pages
+// can set without permission
 // (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 func IsSafelisted(name, value string) bool {
 	if len(value) > 128 {
@@ -56,7 +56,7 @@ func IsSafelisted(name, value string) bool {
 
 const languageBytes = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz *,-.;="
 
-// https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte
+// hasUnsafeByte is https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte.
 func hasUnsafeByte(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f || strings.IndexByte(`"():<>?@[\]{}`, c) >= 0 {
@@ -66,8 +66,8 @@ func hasUnsafeByte(value string) bool {
 	return false
 }
 
-// essence returns the type and the subtype of a media type in lower case, or ""
-// if it is none (https://mimesniff.spec.whatwg.org/#parse-a-mime-type).
+// essence returns the type and the subtype of a media type in lower case, or "" if the
+// value is not one (https://mimesniff.spec.whatwg.org/#parse-a-mime-type).
 func essence(value string) string {
 	value, _, _ = strings.Cut(normalizeValue(value), ";")
 	kind, subtype, found := strings.Cut(strings.TrimRight(value, " \t\r\n"), "/")
@@ -77,7 +77,7 @@ func essence(value string) string {
 	return strings.ToLower(kind + "/" + subtype)
 }
 
-// isSimpleRange reports whether value is one range of bytes that has a start
+// isSimpleRange reports whether value is a single range of bytes with a start
 // (https://fetch.spec.whatwg.org/#simple-range-header-value).
 func isSimpleRange(value string) bool {
 	value, found := strings.CutPrefix(value, "bytes=")

@@ -9,98 +9,89 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
-	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
-// advise returns what is probably behind a failure, and the lines of a Caddyfile
-// that put it right, if any do: the whole directive where the server says nothing
-// about CORS, and otherwise a line of its block.
+// advise returns the probable cause of a failure and the lines of a Caddyfile that
+// put it right. The lines are a whole directive if the server has no CORS policy,
+// and otherwise lines for its block. Either result may be empty.
 func advise(r *browser.Request, res browser.Response, f *browser.Failure) (cause, fix string) {
+	if cause, ok := opaqueCause(r, f); ok {
+		return cause, ""
+	}
 	switch f.Code {
 	case browser.MissingAllowOrigin:
-		if target, ok := upgrade(r, res.Header.Get("Location")); ok {
-			return "the server redirects http to https, and says nothing about CORS with it: let the page call " + target, ""
-		}
-		return missingCause(res, f), directive(r)
+		return missingAdvice(r, res, f)
 	case browser.MultipleAllowOrigin:
 		return multipleCause(res), directive(r)
 	case browser.InvalidAllowOrigin, browser.AllowOriginMismatch:
 		return mismatchCause(r, f), directive(r)
 	case browser.WildcardWithCredentials:
-		return "with credentials the response has to name the origin, and browsers take * for none", directive(r)
+		return "with credentials, browsers accept only the page's own origin, not *", directive(r)
 	case browser.InvalidAllowCredentials:
 		return credentialsCause(f), "allow_credentials"
 	case browser.PreflightRedirect:
-		return redirectCause(r, f)
+		return redirectAdvice(r, f)
 	case browser.PreflightStatus:
 		return statusCause(res.Status), directive(r)
 	case browser.MalformedAllowMethods:
-		return "methods are separated by commas, and browsers take one malformed list for a network error", allowMethods(r)
+		return malformed, allowMethods(r.Method)
 	case browser.MalformedAllowHeaders:
-		return "names are separated by commas, and browsers take one malformed list for a network error", allowHeaders(r)
+		return malformed, allowHeaders(r.UnsafeHeaders())
 	case browser.MethodNotAllowed:
-		return methodCause(r, res), allowMethods(r)
+		return methodCause(r, res), allowMethods(r.Method)
 	case browser.HeaderNotAllowed:
 		if wildcard(res, fetch.AllowHeaders) {
-			return "with credentials browsers take * for the name of a field", allowHeaders(r)
+			return "with credentials, browsers read * as the name of a header", allowHeaders(r.UnsafeHeaders())
 		}
-		return "", "allow_headers " + http.CanonicalHeaderKey(f.Value)
+		return "", allowHeaders([]string{f.Value})
 	case browser.WildcardAuthorization:
-		return "that is the standard; Chromium and Firefox still let it pass", "allow_headers * Authorization"
+		return "the standard says so; Chromium and Firefox still allow the request", "allow_headers * Authorization"
 	case browser.RedirectCredentials:
-		return "browsers send no user name and no password to another origin: redirect without them", ""
+		return "browsers send no user name and password to another origin; redirect without them", ""
 	case browser.TooManyRedirects:
-		return "the redirects probably lead in a circle", ""
+		return "the redirects probably form a loop", ""
 	case browser.InvalidRedirect:
-		return "browsers follow redirects of fetch() to http and https only", ""
+		return "fetch() follows redirects to http and https only", ""
 	}
 	return "", ""
 }
 
-// directive returns the smallest cors directive that allows a request.
-func directive(r *browser.Request) string {
-	page, tuple := origins.Parse(r.SentOrigin())
-	var lines []string
-	if !fetch.IsSafelistedMethod(r.Method) {
-		lines = append(lines, allowMethods(r))
+const malformed = "the list must be separated by commas; browsers reject the whole response for one malformed list"
+
+// opaqueCause returns the cause of a failure that lies in the origin null, for
+// which no line of a Caddyfile is good advice: no policy allows null with
+// credentials, and any page can have the origin null.
+func opaqueCause(r *browser.Request, f *browser.Failure) (cause string, ok bool) {
+	switch {
+	case r.SentOrigin() != "null":
+		return "", false
+	case slices.Contains(originCodes, f.Code) || f.Code == browser.InvalidAllowCredentials || r.Credentials && f.Preflight:
+	default:
+		return "", false
 	}
-	if len(r.UnsafeHeaders()) > 0 {
-		lines = append(lines, allowHeaders(r))
+	if r.Origin != "null" {
+		return "browsers send the origin null after a redirect from one foreign origin to another; let the page call " + shown(r.URL().String()) + " itself", true
 	}
 	if r.Credentials {
-		lines = append(lines, "allow_credentials")
+		return "no policy allows the origin null with credentials, since any page can have it; serve the page from an origin of its own", true
 	}
-	switch {
-	case !tuple && (r.Credentials || r.Origin != origins.Null):
-		// Any page can have the origin null; after a redirect, this one has.
-		return ""
-	case !tuple:
-		lines = append(lines, "dangerously_allow null_origin")
-	case r.Credentials && page.Insecure():
-		lines = append(lines, "dangerously_allow insecure_origins")
-	}
-	first := "cors " + r.SentOrigin()
-	if len(lines) == 0 {
-		return first
-	}
-	return first + " {\n\t" + strings.Join(lines, "\n\t") + "\n}"
+	return "", false
 }
 
-// allowMethods names the method, or the standard one that it is a misspelling of:
-// no policy has any other (fetch.CheckMethod), and the page has to write that.
-func allowMethods(r *browser.Request) string {
-	if fetch.CheckMethod(r.Method) != nil {
-		return "allow_methods " + strings.ToUpper(r.Method)
+// missingAdvice advises on a response without Access-Control-Allow-Origin.
+func missingAdvice(r *browser.Request, res browser.Response, f *browser.Failure) (cause, fix string) {
+	if target, ok := upgrade(r, res.Header.Get("Location")); ok {
+		return "the server redirects http to https without CORS headers; let the page call " + target, ""
 	}
-	return "allow_methods " + r.Method
-}
-
-func allowHeaders(r *browser.Request) string {
-	names := r.UnsafeHeaders()
-	for i, name := range names {
-		names[i] = http.CanonicalHeaderKey(name)
+	refused := res.Status >= 300 && res.Status != http.StatusForbidden
+	if variesByOrigin(res) && !(f.Preflight && refused) {
+		lines := policyLines(r.Origin, r.Method, r.UnsafeHeaders(), r.Credentials)
+		if len(lines) > 0 {
+			return "Vary: Origin shows that there is a CORS policy, but it does not allow this origin; if it is a cors directive, add to its block what it lacks, instead of writing a second cors",
+				strings.Join(append([]string{"allow_origins " + r.Origin}, lines[1:]...), "\n")
+		}
 	}
-	return "allow_headers " + strings.Join(names, " ")
+	return missingCause(res, f), directive(r)
 }
 
 func missingCause(res browser.Response, f *browser.Failure) string {
@@ -109,22 +100,22 @@ func missingCause(res browser.Response, f *browser.Failure) string {
 	}
 	switch {
 	case f.Preflight:
-		return "the server answers OPTIONS, but allows nothing, at least not to this origin"
+		return "the server answers OPTIONS but allows nothing, at least not this origin"
 	case res.Status >= 300 && res.Status <= 399:
-		return "redirects need the field, too: browsers check them before they follow; where one leads to a login page, answer calls with 401 instead"
+		return "redirects need CORS headers: browsers check a redirect before they follow it; if it leads to a login page, answer such calls with 401 instead"
 	case res.Status == http.StatusBadGateway || res.Status == http.StatusServiceUnavailable || res.Status == http.StatusGatewayTimeout:
-		return "a proxy answers in place of the server that knows of CORS"
+		return "a proxy answered instead of the server that knows about CORS"
 	case res.Status >= 400:
-		return "errors need the field, too: many servers set it on success only (nginx without \"always\")"
+		return "errors need CORS headers: many servers set them on success only (nginx without \"always\")"
 	}
-	return "the server says nothing about CORS, at least not to this origin"
+	return "the server sends no CORS headers, at least not to this origin"
 }
 
-// statusCause says why a preflight fails with a status.
+// statusCause returns why a preflight fails with a status.
 func statusCause(status int) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
-		return "authentication comes before CORS, but preflights carry no credentials: they have to be answered first"
+		return "authentication runs before CORS; preflights carry no credentials, so they must be answered first"
 	case http.StatusForbidden:
 		return "the origin is refused, or something before CORS refuses OPTIONS"
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
@@ -133,50 +124,50 @@ func statusCause(status int) string {
 	if status >= 500 {
 		return "the server fails on OPTIONS"
 	}
-	return "the preflight has to be answered with 204 or 200"
+	return "the preflight must be answered with 204 or 200"
 }
+
+// repeated is why a header that must be there once is there more than once.
+const repeated = "the header is there more than once, probably because both the application and the proxy in front of it set it; only one of them may"
 
 func multipleCause(res browser.Response) string {
 	if len(res.Header.Values(fetch.AllowOrigin)) > 1 {
-		return "the field stands there more than once, probably since both the upstream and the proxy before it set it: only one may"
+		return repeated
 	}
-	return "browsers take one origin, and no list: the server has to answer each with its own"
+	return "browsers accept one origin, not a list; the server must answer each page with its own origin"
 }
 
 // mismatchCause compares the origin that is allowed with the page's.
 func mismatchCause(r *browser.Request, f *browser.Failure) string {
 	origin, value := r.SentOrigin(), f.Value
-	if origin != r.Origin {
-		return "after a redirect from one foreign origin to another, browsers send the origin null: let the page call the last URL, or redirect within one origin"
-	}
 	u, err := url.Parse(value)
 	switch {
 	case value == "":
-		return "the field is empty, as if the variable that should fill it were"
+		return "the header is empty, probably because the variable that should fill it is empty"
 	case strings.EqualFold(value, origin):
-		return "origins are compared case-sensitively, and browsers send lower case"
+		return "origins are case-sensitive, and browsers send lower case"
 	case strings.TrimRight(value, "/") == origin:
 		return "an origin has no trailing slash"
 	case strings.HasPrefix(value, origin+"/"):
 		return "an origin has no path"
 	case strings.HasSuffix(origin, "://"+value):
-		return "an origin has a scheme"
+		return "an origin starts with its scheme"
 	case strings.Contains(value, "*"):
-		return "browsers know no patterns: the server has to answer with the origin itself"
+		return "browsers do not know patterns; the server must answer with the origin itself"
 	case value == "null":
-		return "null is the origin of sandboxed pages and files, not of this one"
+		return "null is the origin of sandboxed pages and files, not of this page"
 	case err != nil:
-		return "the server allows another origin"
+		return "the value is not a valid origin"
 	}
 	page, err := url.Parse(origin)
 	switch {
 	case err != nil:
 	case u.Host == page.Host && u.Scheme != page.Scheme:
-		return "the scheme differs, and http is another origin than https"
+		return "the scheme differs; http and https are different origins"
 	case u.Hostname() == page.Hostname() && u.Scheme == page.Scheme:
-		return "the port differs: browsers leave out the default port, and name any other"
+		return "the port differs; browsers leave out the default port only"
 	case strings.TrimPrefix(u.Host, "www.") == strings.TrimPrefix(page.Host, "www."):
-		return "with www. it is another origin than without"
+		return "with www. and without are different origins"
 	}
 	return "the server allows another origin"
 }
@@ -188,42 +179,63 @@ func credentialsCause(f *browser.Failure) string {
 	case strings.EqualFold(f.Value, "true"):
 		return "the value is case-sensitive"
 	case strings.Contains(f.Value, ","):
-		return "the field stands there more than once, probably since both the upstream and the proxy before it set it: only one may"
+		return repeated
 	}
-	return "true is the only value; to allow no credentials, the field is left out"
+	return "true is the only valid value; a server that allows no credentials leaves the header out"
 }
 
-func redirectCause(r *browser.Request, f *browser.Failure) (cause, fix string) {
+// redirectAdvice advises on a preflight that is redirected.
+func redirectAdvice(r *browser.Request, f *browser.Failure) (cause, fix string) {
+	const never = "browsers do not follow redirects of a preflight"
 	if target, ok := upgrade(r, f.Value); ok {
-		return "browsers follow no redirect of a preflight, and the server redirects http to https: let the page call " + target, ""
+		return never + ", and the server redirects http to https; let the page call " + target, ""
 	}
-	target, err := r.URL().Parse(f.Value)
+	from := r.URL()
+	target, err := from.Parse(f.Value)
 	if err != nil {
-		return "browsers follow no redirect of a preflight", directive(r)
+		return never, directive(r)
 	}
-	if from := r.URL(); from.Host == target.Host && strings.Trim(from.Path, "/") == strings.Trim(target.Path, "/") {
-		return "browsers follow no redirect of a preflight, and the URL differs by a slash only: let the page call " + shown(target.String()), directive(r)
+	text := shown(target.String())
+	switch {
+	case sameURL(from, target):
+		return never + ", and this one leads to the same URL; answer the preflight before anything redirects", directive(r)
+	case slashApart(from, target):
+		return never + ", and the URLs differ by a slash only; let the page call " + text, directive(r)
 	}
-	return "browsers follow no redirect of a preflight: answer it before anything redirects, or let the page call " + shown(target.String()), directive(r)
+	return never + "; answer the preflight before anything redirects, or let the page call " + text, directive(r)
 }
 
-// upgrade returns where a Location leads, as it may be shown, if that is from http
-// to https of the same host: no policy changes anything about such a redirect.
-func upgrade(r *browser.Request, location string) (shownTarget string, ok bool) {
+// sameURL reports whether two absolute URLs are equal but for their fragments,
+// which servers never see.
+func sameURL(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) && a.RawQuery == b.RawQuery && a.EscapedPath() == b.EscapedPath()
+}
+
+// slashApart reports whether two URLs differ only by the slash at the end of the path.
+func slashApart(a, b *url.URL) bool {
+	x, y := *a, *b
+	x.Path, y.Path = strings.TrimSuffix(a.Path, "/"), strings.TrimSuffix(b.Path, "/")
+	x.RawPath, y.RawPath = strings.TrimSuffix(a.RawPath, "/"), strings.TrimSuffix(b.RawPath, "/")
+	return sameURL(&x, &y)
+}
+
+// upgrade returns the target of a redirect from http to https of the same host, as
+// it may be shown. No policy changes anything about such a redirect.
+func upgrade(r *browser.Request, location string) (target string, ok bool) {
 	from := r.URL()
-	target, err := from.Parse(location)
-	if err != nil || location == "" || from.Hostname() != target.Hostname() || from.Scheme != "http" || target.Scheme != "https" {
+	to, err := from.Parse(location)
+	if err != nil || location == "" || from.Hostname() != to.Hostname() || from.Scheme != "http" || to.Scheme != "https" {
 		return "", false
 	}
-	return shown(target.String()), true
+	return shown(to.String()), true
 }
 
 func methodCause(r *browser.Request, res browser.Response) string {
 	switch {
 	case wildcard(res, fetch.AllowMethods):
-		return "with credentials browsers take * for the name of a method"
+		return "with credentials, browsers read * as the name of a method"
 	case r.Method != strings.ToUpper(r.Method):
-		return "methods are case-sensitive, and browsers leave this one as the page writes it: let the page write " + strconv.Quote(strings.ToUpper(r.Method))
+		return "methods are case-sensitive, and browsers send this one as the page writes it; let the page write " + strconv.Quote(strings.ToUpper(r.Method))
 	case strings.Contains(strings.ToUpper(strings.Join(res.Header.Values(fetch.AllowMethods), ",")), r.Method):
 		return "methods are case-sensitive"
 	}
@@ -233,4 +245,17 @@ func methodCause(r *browser.Request, res browser.Response) string {
 // wildcard reports whether a list has *.
 func wildcard(res browser.Response, name string) bool {
 	return slices.ContainsFunc(res.Header.Values(name), func(line string) bool { return strings.Contains(line, "*") })
+}
+
+// variesByOrigin reports whether the response names Origin in Vary, which only
+// servers with a CORS policy do.
+func variesByOrigin(res browser.Response) bool {
+	for _, line := range res.Header.Values(fetch.Vary) {
+		for name := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(name), fetch.Origin) {
+				return true
+			}
+		}
+	}
+	return false
 }

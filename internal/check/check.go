@@ -1,13 +1,12 @@
-// Package check asks a running server what a page may do with it: it makes the
-// requests that a browser would make, judges the answers as a browser would, and
-// says what is to be changed where one is blocked.
+// Package check asks a running server what a page may do with it. It makes the
+// requests that a browser would make, judges the responses as a browser would, and
+// says what to change if one is blocked.
 package check
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -20,7 +19,7 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
-// patience is for how long a check may last, with all redirects.
+// patience is how long a check may take, with all redirects.
 const patience = time.Minute
 
 // Check is a call of fetch() by a page.
@@ -30,11 +29,14 @@ type Check struct {
 	Origin      string // of the page
 	Credentials bool
 
-	// Header has the fields that the page sets. Cookie, which no page sets, stands
-	// for the cookies that the browser has.
+	// Header has the headers that the page sets. Pages cannot set Cookie: here it has
+	// the cookies that the browser would send.
 	Header http.Header
 
-	// Send says to send the request itself, whatever its method. Otherwise one that
+	// Preflight makes the browser ask first, even if the request does not need it.
+	Preflight bool
+
+	// Send sends the request itself, whatever its method. Otherwise a request that
 	// may change something is not sent, and the check ends with the preflight.
 	Send bool
 
@@ -46,26 +48,25 @@ type run struct {
 	*Report
 	check  *Check
 	ctx    context.Context
-	home   *url.URL // to whose origin the cookies are sent
+	home   *url.URL // the cookies belong to its origin
 	cookie string
 	site   site
 }
 
-// Run asks the server. An error means that the call makes no sense; that the
-// server could not be asked stands in the report.
+// Run asks the server. It returns an error if the call is not one that a page can
+// make. If the server cannot be asked, the report says so.
 func (c *Check) Run(ctx context.Context) (*Report, error) {
-	if c.Origin == "" {
-		return nil, errors.New("the page's origin is missing: write --origin https://app.example.com, or whatever site the page is from")
+	if err := c.checkOrigin(); err != nil {
+		return nil, err
 	}
-	if c.Origin != origins.Null {
-		if _, ok := origins.Parse(c.Origin); !ok {
-			return nil, badOrigin(c.Origin)
-		}
+	if err := checkURL(c.URL); err != nil {
+		return nil, err
 	}
 	r, err := browser.NewRequest(c.Method, c.URL, c.Origin, c.Header, c.Credentials)
 	if err != nil {
 		return nil, err
 	}
+	r.UsePreflight = c.Preflight
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p := &run{Report: newReport(r), check: c, ctx: ctx, home: r.URL(), cookie: strings.Join(c.Header.Values("Cookie"), "; ")}
@@ -74,17 +75,8 @@ func (c *Check) Run(ctx context.Context) (*Report, error) {
 	return p.Report, nil
 }
 
-// badOrigin returns the error about an origin that no browser sends. What
-// policies take for a pattern is none either.
-func badOrigin(origin string) error {
-	if _, err := origins.ParsePattern(origin); err != nil {
-		return fmt.Errorf("--%w", err)
-	}
-	return fmt.Errorf("--origin %q is a pattern: write the origin of one page", origin)
-}
-
-// play is https://fetch.spec.whatwg.org/#http-fetch and, where the server says so,
-// #http-redirect-fetch.
+// play does what https://fetch.spec.whatwg.org/#http-fetch says, and, for each
+// redirect, https://fetch.spec.whatwg.org/#http-redirect-fetch.
 func (p *run) play(r *browser.Request) {
 	for r != nil {
 		p.site = max(p.site, siteOf(r))
@@ -99,13 +91,13 @@ func (p *run) play(r *browser.Request) {
 	}
 }
 
-// isSafe reports whether a method is made to change nothing (RFC 9110, section
-// 9.2.1).
+// isSafe reports whether a method is safe: it is not meant to change anything
+// (RFC 9110, section 9.2.1).
 func isSafe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// preflight asks for permission, and reports whether it is given.
+// preflight sends the preflight, and reports whether it permits the request.
 func (p *run) preflight(r *browser.Request) bool {
 	step := p.step("preflight", http.MethodOptions, r)
 	res, ok := p.send(step, r, r.Preflight())
@@ -120,6 +112,7 @@ func (p *run) preflight(r *browser.Request) bool {
 	}
 	age := int64(browser.MaxAge(res) / time.Second)
 	step.MaxAge = &age
+	p.collapse(step)
 	return true
 }
 
@@ -130,10 +123,10 @@ func (p *run) unsent(r *browser.Request) {
 		return
 	}
 	p.Verdict = Unknown
-	p.Error = r.Method + " needs no preflight here, so only its own response can tell, and it may change something: --send sends it"
+	p.Error = r.Method + " needs no preflight here, so only the response to the request itself can tell; the request may change something, and --send sends it"
 }
 
-// request makes the request itself. It returns the one that follows a redirect.
+// request sends the request itself. If it is redirected, it returns the next one.
 func (p *run) request(r *browser.Request) *browser.Request {
 	step := p.step("request", r.Method, r)
 	res, ok := p.send(step, r, p.fields(r))
@@ -146,6 +139,7 @@ func (p *run) request(r *browser.Request) *browser.Request {
 		p.block(r, step, f)
 		return nil
 	}
+	step = p.collapse(step)
 	p.warnAboutCaches(r, res)
 	next, f := r.Redirect(res)
 	if f != nil {
@@ -160,7 +154,7 @@ func (p *run) request(r *browser.Request) *browser.Request {
 	return next
 }
 
-// fields returns the fields of the request itself.
+// fields returns the headers of the request itself.
 func (p *run) fields(r *browser.Request) http.Header {
 	h := http.Header{"Accept": {"*/*"}}
 	maps.Copy(h, canonical(r.Header))
@@ -173,7 +167,7 @@ func (p *run) fields(r *browser.Request) http.Header {
 	return h
 }
 
-// canonical returns h with the values of each field under one name.
+// canonical returns h with all values of a header under one spelling of its name.
 func canonical(h http.Header) http.Header {
 	c := make(http.Header, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -184,7 +178,7 @@ func canonical(h http.Header) http.Header {
 	return c
 }
 
-// send makes one request, and reports whether there was an answer.
+// send sends one request, and reports whether there was a response.
 func (p *run) send(step *Step, r *browser.Request, h http.Header) (browser.Response, bool) {
 	req, err := http.NewRequestWithContext(p.ctx, step.Method, r.URL().String(), http.NoBody)
 	if err != nil {
@@ -199,7 +193,7 @@ func (p *run) send(step *Step, r *browser.Request, h http.Header) (browser.Respo
 		p.fail(err)
 		return browser.Response{}, false
 	}
-	_ = res.Body.Close() // of no interest
+	_ = res.Body.Close() // only the header matters
 	step.Status = res.StatusCode
 	step.Received = receivedFields(res.Header)
 	return browser.Response{Status: res.StatusCode, Header: res.Header}, true
@@ -209,14 +203,14 @@ func (p *run) fail(err error) {
 	p.Verdict = Unknown
 	p.Error = shown(err.Error())
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		p.Error += ": --cacert names who signs it, --insecure takes any"
+		p.Error += "; use --cacert to trust its issuer, or --insecure to accept any certificate"
 	}
 }
 
-// warnAbout says what a browser would do to the call beside CORS.
+// warnAbout warns of what browsers do to the call apart from CORS.
 func (p *run) warnAbout(r *browser.Request) {
 	if !r.IsCORS() {
-		p.warn("the page and the URL have the same origin: browsers check nothing")
+		p.warn("the page and the URL have the same origin, so browsers check nothing")
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.check.Header)) {
 		switch _, kept := r.Header[name]; {
@@ -226,25 +220,26 @@ func (p *run) warnAbout(r *browser.Request) {
 				p.warn("Cookie is left out: browsers send cookies to another origin only with --credentials")
 			}
 		default:
-			p.warn(shown(name) + " is left out: browsers let no page set it")
+			p.warn(shown(name) + " is left out: pages cannot set it")
 		}
 	}
 	if o, ok := origins.Parse(r.Origin); ok && o.Scheme() == "https" && r.URL().Scheme == "http" && !trustworthy(r.URL()) {
-		p.warn("browsers block the call before any CORS: a page of https must not call http (mixed content)")
+		p.warn("browsers block the call before CORS: an https page cannot call http (mixed content)")
 	}
 }
 
-// warnAboutCaches: https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches.
+// warnAboutCaches warns if a cache can hand the response to a page of another
+// origin: https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches.
 func (p *run) warnAboutCaches(r *browser.Request, res browser.Response) {
-	if !r.IsCORS() || res.Header.Get(fetch.AllowOrigin) == "*" {
+	if !r.IsCORS() || res.Header.Get(fetch.AllowOrigin) == "*" || variesByOrigin(res) {
 		return
 	}
 	for _, line := range res.Header.Values(fetch.Vary) {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, fetch.Origin) {
+			if strings.TrimSpace(name) == "*" {
 				return
 			}
 		}
 	}
-	p.warn("Access-Control-Allow-Origin names the origin, but Vary does not name Origin: unless every response says the same, a cache can hand one origin's response to another")
+	p.warn("Access-Control-Allow-Origin names the origin, but Vary does not name Origin; unless every response is the same, a cache can give one origin's response to another")
 }

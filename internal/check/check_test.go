@@ -37,6 +37,31 @@ func response(status int, lines ...string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h}
 }
 
+// loop returns the responses of two URLs that redirect to each other, or, if the first
+// is empty, those of one that redirects to itself and has preflights.
+func loop(first, second string, preflight ...string) (responses []*http.Response) {
+	const allow = "Access-Control-Allow-Origin: *"
+	for i := range 21 {
+		switch {
+		case first == "":
+			responses = append(responses, response(200, append(preflight, allow)...), response(307, allow, "Location: "+second))
+		case i%2 == 0:
+			responses = append(responses, response(302, allow, "Location: "+first))
+		default:
+			responses = append(responses, response(302, allow, "Location: "+second))
+		}
+	}
+	return responses
+}
+
+// growing returns redirects, each to a longer URL.
+func growing() (responses []*http.Response) {
+	for i := range 21 {
+		responses = append(responses, response(302, "Access-Control-Allow-Origin: *", "Location: /"+strings.Repeat("a", i+1)))
+	}
+	return responses
+}
+
 func play(t *testing.T, c Check, responses ...*http.Response) (*Report, []*http.Request) {
 	t.Helper()
 	server := &answers{responses: responses}
@@ -85,7 +110,7 @@ Preflight, for the method PUT and authorization, content-type, x-a:
                      }
   failed  there is no Access-Control-Allow-Credentials
           Caddyfile: allow_credentials
-  failed  the status 405 is not one of success, 200 to 299
+  failed  the status 405 does not mean success (200 to 299)
           nothing answers OPTIONS at this URL
           Caddyfile: cors https://app.example.com {
                      	allow_methods PUT
@@ -125,10 +150,10 @@ Preflight, for the method PUT and authorization, content-type, x-a:
   < Access-Control-Max-Age: 60
   GOOD(ok)      Access-Control-Allow-Origin is https://app.example.com
   GOOD(ok)      Access-Control-Allow-Credentials is true
-  GOOD(ok)      the status 204 is one of success
+  GOOD(ok)      the status 204 means success
   GOOD(ok)      Access-Control-Allow-Methods allows PUT
   GOOD(ok)      Access-Control-Allow-Headers allows authorization, content-type, x-a
-  The browser may keep this answer for 60 s.
+  The browser may keep this response for 60 s.
 
 The request itself:
   > PUT https://api.example.com/items/1
@@ -145,8 +170,8 @@ The request itself:
   GOOD(ok)      Access-Control-Allow-Credentials is true
 
 GOOD(Readable.) The page gets the status, the body, and content-type, etag.
-It does not get x-b: expose_headers would name them.
-WARN(Warning:) Access-Control-Allow-Origin names the origin, but Vary does not name Origin: unless every response says the same, a cache can hand one origin's response to another.
+It does not get x-b. List them in expose_headers if the page needs them.
+WARN(Warning:) Access-Control-Allow-Origin names the origin, but Vary does not name Origin; unless every response is the same, a cache can give one origin's response to another.
 `,
 		},
 		{
@@ -163,12 +188,12 @@ Preflight, for the method DELETE:
   < Access-Control-Allow-Methods: *
   < Access-Control-Allow-Origin: *
   GOOD(ok)      Access-Control-Allow-Origin is *
-  GOOD(ok)      the status 200 is one of success
+  GOOD(ok)      the status 200 means success
   GOOD(ok)      Access-Control-Allow-Methods allows DELETE
-  The browser may keep this answer for 5 s.
+  The browser may keep this response for 5 s.
 
-GOOD(Allowed.) The browser sends the request, which may change something and was not sent here;
-whether the page may read the response, only the response can tell: --send sends it.
+GOOD(Allowed.) The preflight permits the request. The request may change something, so it was not sent.
+Only its response can tell whether the page may read it. The option --send sends the request.
 `,
 		},
 		{
@@ -182,7 +207,143 @@ The request itself:
   < 200 OK
 
 GOOD(Readable.) The page gets the status, the body, and x-a.
-WARN(Warning:) the page and the URL have the same origin: browsers check nothing.
+WARN(Warning:) the page and the URL have the same origin, so browsers check nothing.
+`,
+		},
+		{
+			"a redirect loop", Check{Method: "GET", URL: "https://api.example.com/a", Origin: page},
+			loop("/b", "/a"),
+			`A page of https://app.example.com calls GET https://api.example.com/a without credentials.
+
+The request itself, 11 times:
+  > GET https://api.example.com/a
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /b
+  GOOD(ok)      Access-Control-Allow-Origin is *
+  failed  there are more than 20 redirects
+          the redirects probably form a loop
+
+The request itself, 10 times:
+  > GET https://api.example.com/b
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /a
+  GOOD(ok)      Access-Control-Allow-Origin is *
+
+BAD(Blocked.) Chromium's console says:
+  GET https://api.example.com/a net::ERR_TOO_MANY_REDIRECTS
+`,
+		},
+		{
+			"a redirect loop of preflights", Check{Method: "PUT", URL: "https://api.example.com/a", Origin: page, Send: true},
+			loop("", "/a", "Access-Control-Allow-Methods: PUT"),
+			`A page of https://app.example.com calls PUT https://api.example.com/a without credentials.
+
+Preflight, 21 times, for the method PUT:
+  > OPTIONS https://api.example.com/a
+  > Access-Control-Request-Method: PUT
+  > Origin: https://app.example.com
+  < 200 OK
+  < Access-Control-Allow-Methods: PUT
+  < Access-Control-Allow-Origin: *
+  GOOD(ok)      Access-Control-Allow-Origin is *
+  GOOD(ok)      the status 200 means success
+  GOOD(ok)      Access-Control-Allow-Methods allows PUT
+  The browser may keep this response for 5 s.
+
+The request itself, 21 times:
+  > PUT https://api.example.com/a
+  > Origin: https://app.example.com
+  < 307 Temporary Redirect
+  < Access-Control-Allow-Origin: *
+  < Location: /a
+  GOOD(ok)      Access-Control-Allow-Origin is *
+  failed  there are more than 20 redirects
+          the redirects probably form a loop
+
+BAD(Blocked.) Chromium's console says:
+  PUT https://api.example.com/a net::ERR_TOO_MANY_REDIRECTS
+`,
+		},
+		{
+			"redirects that never repeat", Check{Method: "GET", URL: "https://api.example.com/", Origin: page},
+			growing(),
+			`A page of https://app.example.com calls GET https://api.example.com/ without credentials.
+
+The request itself:
+  > GET https://api.example.com/
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /a
+  GOOD(ok)      Access-Control-Allow-Origin is *
+
+The request itself:
+  > GET https://api.example.com/a
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /aa
+  GOOD(ok)      Access-Control-Allow-Origin is *
+
+The request itself:
+  > GET https://api.example.com/aa
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /aaa
+  GOOD(ok)      Access-Control-Allow-Origin is *
+
+16 more requests follow redirects like these. The option --json prints them all.
+
+The request itself:
+  > GET https://api.example.com/aaaaaaaaaaaaaaaaaaa
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /aaaaaaaaaaaaaaaaaaaa
+  GOOD(ok)      Access-Control-Allow-Origin is *
+
+The request itself:
+  > GET https://api.example.com/aaaaaaaaaaaaaaaaaaaa
+  > Origin: https://app.example.com
+  < 302 Found
+  < Access-Control-Allow-Origin: *
+  < Location: /aaaaaaaaaaaaaaaaaaaaa
+  GOOD(ok)      Access-Control-Allow-Origin is *
+  failed  there are more than 20 redirects
+          the redirects probably form a loop
+
+BAD(Blocked.) Chromium's console says:
+  GET https://api.example.com/ net::ERR_TOO_MANY_REDIRECTS
+`,
+		},
+		{
+			"a preflight that the method does not need", Check{Method: "GET", URL: "https://api.example.com/", Origin: page, Preflight: true},
+			[]*http.Response{response(200, "Access-Control-Allow-Origin: *"), response(200, "Access-Control-Allow-Origin: *")},
+			`A page of https://app.example.com calls GET https://api.example.com/ without credentials.
+
+Preflight, for a request that needs one:
+  > OPTIONS https://api.example.com/
+  > Access-Control-Request-Method: GET
+  > Origin: https://app.example.com
+  < 200 OK
+  < Access-Control-Allow-Origin: *
+  GOOD(ok)      Access-Control-Allow-Origin is *
+  GOOD(ok)      the status 200 means success
+  The browser may keep this response for 5 s.
+
+The request itself:
+  > GET https://api.example.com/
+  > Origin: https://app.example.com
+  < 200 OK
+  < Access-Control-Allow-Origin: *
+  GOOD(ok)      Access-Control-Allow-Origin is *
+
+GOOD(Readable.) The page gets the status, the body, and no header.
 `,
 		},
 		{
@@ -198,8 +359,8 @@ The request itself:
   < Access-Control-Allow-Origin: *
   GOOD(ok)      Access-Control-Allow-Origin is *
 
-GOOD(Readable.) The page gets the status, the body, and no field.
-WARN(Warning:) browsers block the call before any CORS: a page of https must not call http (mixed content).
+GOOD(Readable.) The page gets the status, the body, and no header.
+WARN(Warning:) browsers block the call before CORS: an https page cannot call http (mixed content).
 `,
 		},
 	} {

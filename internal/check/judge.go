@@ -19,9 +19,9 @@ var (
 	headerCodes = []browser.Code{browser.MalformedAllowHeaders, browser.HeaderNotAllowed, browser.WildcardAuthorization}
 )
 
-// preflightFailures returns what is wrong with the response to a preflight. A
-// browser stops at the first failure; an operator wants to know them all. So each
-// is put right, as far as what comes after it means anything.
+// preflightFailures returns the failures of the response to a preflight. A browser
+// stops at the first failure, but an operator wants to know all of them. So each is
+// put right in turn, until the checks after it would mean nothing.
 func preflightFailures(r *browser.Request, res browser.Response) (list []*browser.Failure) {
 	const most = 20
 	said := res
@@ -52,16 +52,16 @@ func preflightFailures(r *browser.Request, res browser.Response) (list []*browse
 	return list
 }
 
-// preflightChecks says of each check whether the response passed it.
+// preflightChecks returns the result of each check of the response to a preflight.
 func preflightChecks(r *browser.Request, res browser.Response, failures []*browser.Failure) (results []Result) {
 	for _, check := range []struct {
-		text  string // if passed; "" for a check that there is nothing to say of
+		text  string // if passed; "" if that is not worth a line
 		codes []browser.Code
 	}{
 		{"", []browser.Code{browser.PreflightRedirect}},
 		{originText(r, res), originCodes},
 		{credentialsText(r), []browser.Code{browser.InvalidAllowCredentials}},
-		{fmt.Sprintf("the status %d is one of success", res.Status), []browser.Code{browser.PreflightStatus}},
+		{fmt.Sprintf("the status %d means success", res.Status), []browser.Code{browser.PreflightStatus}},
 		{methodText(r), methodCodes},
 		{headersText(r), headerCodes},
 	} {
@@ -80,13 +80,14 @@ func preflightChecks(r *browser.Request, res browser.Response, failures []*brows
 	return results
 }
 
-// ends reports whether nothing is known of the checks after a failure.
+// ends reports whether the checks after a failure would mean nothing.
 func ends(f *browser.Failure, res browser.Response) bool {
 	return f.Code == browser.PreflightRedirect ||
 		slices.Contains(originCodes, f.Code) && res.Header.Get(fetch.AllowMethods) == "" && res.Header.Get(fetch.AllowHeaders) == ""
 }
 
-// responseChecks says the same of a response to the request itself.
+// responseChecks returns the result of each check of the response to the request
+// itself.
 func responseChecks(r *browser.Request, res browser.Response, f *browser.Failure) []Result {
 	switch {
 	case !r.IsCORS():
@@ -139,20 +140,20 @@ func failed(r *browser.Request, res browser.Response, f *browser.Failure) Result
 	return Result{Text: fault(r, res, f), Code: f.Code, Cause: cause, Fix: fix}
 }
 
-// fault says what is wrong with a response.
+// fault returns what is wrong with a response.
 func fault(r *browser.Request, res browser.Response, f *browser.Failure) string {
 	value := shown(f.Value)
 	switch f.Code {
 	case browser.MissingAllowOrigin:
 		return fmt.Sprintf("there is no %s (status %d)", fetch.AllowOrigin, res.Status)
 	case browser.MultipleAllowOrigin:
-		return fmt.Sprintf("%s has several values: %s", fetch.AllowOrigin, value)
+		return fmt.Sprintf("%s has more than one value: %s", fetch.AllowOrigin, value)
 	case browser.InvalidAllowOrigin:
-		return fmt.Sprintf("%s is no origin: %s", fetch.AllowOrigin, value)
+		return fmt.Sprintf("%s is not a valid origin: %s", fetch.AllowOrigin, value)
 	case browser.AllowOriginMismatch:
 		return fmt.Sprintf("%s is %s, not %s", fetch.AllowOrigin, value, r.SentOrigin())
 	case browser.WildcardWithCredentials:
-		return fetch.AllowOrigin + " is *, which does not go with credentials"
+		return fetch.AllowOrigin + " is *, which is not valid with credentials"
 	case browser.InvalidAllowCredentials:
 		if value == "" {
 			return "there is no " + fetch.AllowCredentials
@@ -161,11 +162,11 @@ func fault(r *browser.Request, res browser.Response, f *browser.Failure) string 
 	case browser.PreflightRedirect:
 		return fmt.Sprintf("the preflight is redirected (%d) to %s", res.Status, value)
 	case browser.PreflightStatus:
-		return fmt.Sprintf("the status %d is not one of success, 200 to 299", res.Status)
+		return fmt.Sprintf("the status %d does not mean success (200 to 299)", res.Status)
 	case browser.MalformedAllowMethods:
-		return fmt.Sprintf("%s is no list of methods: %s", fetch.AllowMethods, value)
+		return fmt.Sprintf("%s is not a valid list of methods: %s", fetch.AllowMethods, value)
 	case browser.MalformedAllowHeaders:
-		return fmt.Sprintf("%s is no list of names: %s", fetch.AllowHeaders, value)
+		return fmt.Sprintf("%s is not a valid list of names: %s", fetch.AllowHeaders, value)
 	case browser.MethodNotAllowed:
 		return fmt.Sprintf("%s does not allow %s", fetch.AllowMethods, value)
 	case browser.HeaderNotAllowed:
@@ -177,7 +178,7 @@ func fault(r *browser.Request, res browser.Response, f *browser.Failure) string 
 	case browser.TooManyRedirects:
 		return "there are more than 20 redirects"
 	case browser.InvalidRedirect:
-		return "the redirect leads to no http or https URL: " + value
+		return "the redirect leads to a URL that is not http or https: " + value
 	}
 	return string(f.Code)
 }

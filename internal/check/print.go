@@ -9,13 +9,13 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 )
 
-// Colors of results, as a terminal takes them. The zero Colors are none.
+// Colors are escape sequences for a terminal. The zero value prints no colors.
 type Colors struct{ good, bad, warning, end string }
 
-// TerminalColors are those of ECMA-48.
+// TerminalColors are the colors of ECMA-48, which terminals know.
 var TerminalColors = Colors{good: "\x1b[32m", bad: "\x1b[31m", warning: "\x1b[33m", end: "\x1b[0m"}
 
-// Print writes the report in words.
+// Print writes the report as text.
 func (rep *Report) Print(w io.Writer, c Colors) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -24,22 +24,28 @@ func (rep *Report) Print(w io.Writer, c Colors) error {
 		credentials = "with"
 	}
 	line("A page of %s calls %s %s %s credentials.", rep.Origin, rep.Method, rep.URL, credentials)
-	for _, s := range rep.Steps {
-		s.print(line, c)
+	const first, last = 3, 2 // of many redirects
+	for i, s := range rep.Steps {
+		switch hidden := len(rep.Steps) - first - last; {
+		case hidden < 2 || i < first || i >= first+hidden:
+			s.print(line, c)
+		case i == first:
+			line("\n%d more requests follow redirects like these. The option --json prints them all.", hidden)
+		}
 	}
 	line("")
 	switch rep.Verdict {
 	case Readable:
 		line("%sReadable.%s The page gets the status, the body, and %s.", c.good, c.end, names(rep.Readable))
 		if len(rep.Hidden) > 0 {
-			line("It does not get %s: expose_headers would name them.", names(rep.Hidden))
+			line("It does not get %s. List them in expose_headers if the page needs them.", names(rep.Hidden))
 		}
 	case Allowed:
-		line("%sAllowed.%s The browser sends the request, which may change something and was not sent here;", c.good, c.end)
-		line("whether the page may read the response, only the response can tell: --send sends it.")
+		line("%sAllowed.%s The preflight permits the request. The request may change something, so it was not sent.", c.good, c.end)
+		line("Only its response can tell whether the page may read it. The option --send sends the request.")
 	case Blocked:
 		if rep.Code == browser.WildcardAuthorization {
-			line("%sBlocked%s by the standard. Chromium still lets it pass, and warns:", c.bad, c.end)
+			line("%sBlocked%s by the standard. Chromium still allows the request, and warns:", c.bad, c.end)
 			line("  %s", rep.Message)
 			break
 		}
@@ -58,9 +64,9 @@ func (rep *Report) Print(w io.Writer, c Colors) error {
 func (s *Step) print(line func(string, ...any), c Colors) {
 	line("")
 	if s.Name == "preflight" {
-		line("Preflight, for %s:", s.Reason)
+		line("Preflight%s, for %s:", s.times(), s.Reason)
 	} else {
-		line("The request itself:")
+		line("The request itself%s:", s.times())
 	}
 	line("  > %s %s", s.Method, s.URL)
 	for _, f := range s.Sent {
@@ -87,14 +93,22 @@ func (s *Step) print(line func(string, ...any), c Colors) {
 		}
 	}
 	if s.MaxAge != nil {
-		line("  The browser may keep this answer for %d s.", *s.MaxAge)
+		line("  The browser may keep this response for %d s.", *s.MaxAge)
 	}
 }
 
-// names joins names of fields.
+// times returns how often the step happened, if more than once.
+func (s *Step) times() string {
+	if s.Times == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d times", s.Times)
+}
+
+// names joins names of headers.
 func names(list []string) string {
 	if len(list) == 0 {
-		return "no field"
+		return "no header"
 	}
 	return strings.Join(list, ", ")
 }

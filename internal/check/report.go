@@ -14,22 +14,22 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
-// Verdict is what comes of the call. The set is closed.
+// Verdict is the result of the call. The set is closed.
 type Verdict string
 
 const (
 	// Readable: the page gets the response.
 	Readable Verdict = "readable"
-	// Allowed: the preflight lets the request pass, which was not sent.
+	// Allowed: the preflight permits the request, which was not sent.
 	Allowed Verdict = "allowed"
 	// Blocked: the page gets an error.
 	Blocked Verdict = "blocked"
-	// Unknown: there was no answer, or none that was asked for could tell.
+	// Unknown: there was no response, or only a response that was not asked for can tell.
 	Unknown Verdict = "unknown"
 )
 
-// Report is the course of a check. Nothing in it is longer than is good to read,
-// and nothing in it, whatever the server says, does anything to a terminal.
+// Report tells what happened in a check. Whatever the server sends, no text in it is
+// too long to read or has characters that control a terminal.
 type Report struct {
 	Origin      string  `json:"origin"`
 	Method      string  `json:"method"`
@@ -38,13 +38,13 @@ type Report struct {
 	Steps       []*Step `json:"steps"`
 	Verdict     Verdict `json:"verdict"`
 
-	// If blocked: which check failed first, what Chromium prints, and what to
-	// change.
+	// If blocked: the first check that failed, the message of Chromium, and the lines
+	// of a Caddyfile that put it right.
 	Code    browser.Code `json:"code,omitempty"`
 	Message string       `json:"message,omitempty"`
 	Fix     string       `json:"fix,omitempty"`
 
-	// If readable: the names of the response's fields.
+	// If readable: the names of the response's headers.
 	Readable []string `json:"readable,omitempty"`
 	Hidden   []string `json:"hidden,omitempty"`
 
@@ -57,28 +57,29 @@ type Report struct {
 // Step is a request and its response.
 type Step struct {
 	Name     string   `json:"step"`             // preflight, or request
-	Reason   string   `json:"reason,omitempty"` // what needs the preflight
+	Times    int      `json:"times,omitempty"`  // how often, if more than once
+	Reason   string   `json:"reason,omitempty"` // why there is a preflight
 	Method   string   `json:"method"`
 	URL      string   `json:"url"`
 	Sent     []Field  `json:"sent"`
 	Status   int      `json:"status,omitempty"` // 0 without a response
 	Received []Field  `json:"received"`
 	Checks   []Result `json:"checks"`
-	MaxAge   *int64   `json:"max_age,omitempty"` // for how many seconds a browser may keep the answer
+	MaxAge   *int64   `json:"max_age,omitempty"` // how many seconds a browser may keep the response
 }
 
-// Field is a header field.
+// Field is a header and its value.
 type Field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// Result is that of one check.
+// Result is the result of one check.
 type Result struct {
 	Passed bool         `json:"passed"`
 	Text   string       `json:"text"`
 	Code   browser.Code `json:"code,omitempty"`
-	Cause  string       `json:"cause,omitempty"` // what is probably wrong
+	Cause  string       `json:"cause,omitempty"` // why, probably
 	Fix    string       `json:"fix,omitempty"`   // lines of a Caddyfile
 }
 
@@ -96,10 +97,27 @@ func (rep *Report) step(name, method string, r *browser.Request) *Step {
 		if names := r.UnsafeHeaders(); len(names) > 0 {
 			reasons = append(reasons, strings.Join(names, ", "))
 		}
+		if len(reasons) == 0 {
+			reasons = append(reasons, "a request that needs one")
+		}
 		s.Reason = strings.Join(reasons, " and ")
 	}
 	rep.Steps = append(rep.Steps, s)
 	return s
+}
+
+// collapse removes the last step if an earlier one was the same, as in a loop of
+// redirects, and counts it there. It returns the step that the report has.
+func (rep *Report) collapse(last *Step) *Step {
+	for _, s := range rep.Steps {
+		if s != last && s.Name == last.Name && s.Method == last.Method && s.URL == last.URL && s.Status == last.Status &&
+			slices.Equal(s.Sent, last.Sent) && slices.Equal(s.Received, last.Received) && slices.Equal(s.Checks, last.Checks) {
+			s.Times = max(s.Times, 1) + 1
+			rep.Steps = rep.Steps[:len(rep.Steps)-1]
+			return s
+		}
+	}
+	return last
 }
 
 func (rep *Report) warn(text string) {
@@ -122,7 +140,7 @@ func (rep *Report) block(r *browser.Request, step *Step, f *browser.Failure) {
 	}
 }
 
-// fieldsOf notes which fields of the response the page may read.
+// fieldsOf notes which headers of the response the page may read.
 func (rep *Report) fieldsOf(r *browser.Request, res browser.Response) {
 	readable := r.Readable(res)
 	rep.Readable = few(readable)
@@ -140,7 +158,7 @@ func isOfCORS(name string) bool {
 	return strings.HasPrefix(name, fetch.ResponsePrefix) || name == fetch.Vary || name == fetch.TimingAllowOrigin
 }
 
-// few returns names that are not too many to be read.
+// few returns the names, and only the first ones if they are too many to read.
 func few(names []string) []string {
 	const most = 50
 	var list []string
@@ -153,8 +171,8 @@ func few(names []string) []string {
 	return list
 }
 
-// sentFields returns the fields that matter of those that a page or CORS adds to a
-// request. Values that may be secrets are kept off the terminal.
+// sentFields returns the headers that the page or CORS adds to a request, without
+// those that say nothing. Values that may be secrets are replaced by an ellipsis.
 func sentFields(h http.Header) []Field {
 	fields := []Field{}
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -171,7 +189,7 @@ func sentFields(h http.Header) []Field {
 	return fields
 }
 
-// receivedFields returns the fields of a response that explain the verdict.
+// receivedFields returns the headers of a response that explain the verdict.
 func receivedFields(h http.Header) []Field {
 	const most = 30
 	fields := []Field{}
@@ -189,10 +207,10 @@ func receivedFields(h http.Header) []Field {
 	return fields
 }
 
-// shown returns a value as it may be shown.
+// shown returns a value cleaned and shortened, so that it can be printed.
 func shown(s string) string { return limited(s, 400) }
 
-// limited returns a text cleaned, and cut if it is longer than most bytes.
+// limited returns a text cleaned, and cut off if it is longer than most bytes.
 func limited(s string, most int) string {
 	if len(s) <= most {
 		return Clean(s)
@@ -204,8 +222,8 @@ func limited(s string, most int) string {
 	return fmt.Sprintf("%s… (%d bytes)", Clean(cut), len(s))
 }
 
-// Clean escapes what is no printable character: a server must not move the cursor,
-// turn the text around, or print a line that looks like one of ours.
+// Clean escapes characters that are not printable. Foreign text must not move the
+// cursor, reverse the text, or print a line that looks like one of ours.
 func Clean(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {

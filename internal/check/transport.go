@@ -20,15 +20,16 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
-// Connection is how the server is reached, with curl's names for its options.
+// Connection says how to reach the server. Its options have the names that they have
+// in curl.
 type Connection struct {
-	Insecure bool     // take any certificate
+	Insecure bool     // accept any certificate
 	CACert   string   // file of certificates to trust instead of the system's
 	Resolve  []string // host:port:address
 }
 
-// Transport returns what makes the requests. Nothing that it waits for or holds is
-// unbounded.
+// Transport returns the transport for the requests. Its waiting times and the size
+// of a response's header are bounded.
 func (c *Connection) Transport() (http.RoundTripper, error) {
 	const wait = 10 * time.Second
 	dialer := &net.Dialer{Timeout: wait}
@@ -46,7 +47,7 @@ func (c *Connection) Transport() (http.RoundTripper, error) {
 			if to, ok := addresses[strings.ToLower(addr)]; ok {
 				addr = to
 			} else if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
-				addr = net.JoinHostPort("localhost", port) // as browsers have it, whatever the resolver knows
+				addr = net.JoinHostPort("localhost", port) // as in browsers, whatever the resolver says
 			}
 			return dialer.DialContext(ctx, network, addr)
 		},
@@ -56,8 +57,8 @@ func (c *Connection) Transport() (http.RoundTripper, error) {
 		TLSHandshakeTimeout:    wait,
 		ResponseHeaderTimeout:  wait,
 		MaxResponseHeaderBytes: 256 << 10,
-		DisableKeepAlives:      true, // a check is over soon, and bodies are not read
-		DisableCompression:     true, // which would change the fields of the response
+		DisableKeepAlives:      true, // a check is short, and bodies are not read
+		DisableCompression:     true, // it would change the headers of the response
 	}
 	if c.CACert != "" {
 		pem, err := os.ReadFile(c.CACert)
@@ -66,7 +67,7 @@ func (c *Connection) Transport() (http.RoundTripper, error) {
 		}
 		t.TLSClientConfig.RootCAs = x509.NewCertPool()
 		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--cacert %q has no certificate in PEM", c.CACert)
+			return nil, fmt.Errorf("--cacert %q: the file has no certificate; write the path of a PEM file", c.CACert)
 		}
 	}
 	return t, nil
@@ -78,16 +79,16 @@ func parseResolve(entry string) (from, to string, err error) {
 	port, address, ok := strings.Cut(rest, ":")
 	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"))
 	if !ok || host == "" || strings.Contains(host, "*") || port == "" || err != nil {
-		return "", "", fmt.Errorf("--resolve %q is not host:port:address: write one such as api.example.com:443:127.0.0.1", entry)
+		return "", "", fmt.Errorf("--resolve %q: is not host:port:address; write one such as api.example.com:443:127.0.0.1", entry)
 	}
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
-		host = ascii // as it is dialed
+		host = ascii // the transport dials this name
 	}
 	return strings.ToLower(net.JoinHostPort(host, port)), net.JoinHostPort(ip.String(), port), nil
 }
 
-// addBrowserFields adds what browsers send with every request and servers decide
-// by (https://www.w3.org/TR/fetch-metadata/).
+// addBrowserFields adds the headers that browsers send with every request, since
+// servers decide by them (https://www.w3.org/TR/fetch-metadata/).
 func (p *run) addBrowserFields(req *http.Request) {
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", "Mozilla/5.0 (compatible; caddy cors check)")
@@ -99,14 +100,15 @@ func (p *run) addBrowserFields(req *http.Request) {
 	}
 }
 
-// trustworthy reports whether nobody on the network can have forged what comes
-// from u (https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy).
+// trustworthy reports whether nobody on the network can forge a response from u
+// (https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy).
 func trustworthy(u *url.URL) bool {
 	o, ok := origins.Parse(u.Scheme + "://" + u.Host)
 	return ok && !o.Insecure()
 }
 
-// site is how far a request has gone from its page, with all redirects.
+// site is how far a request has gone from its page, with all redirects: the value of
+// Sec-Fetch-Site.
 type site int
 
 const (

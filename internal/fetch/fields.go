@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// https://fetch.spec.whatwg.org/#forbidden-request-header, in lower case.
+// forbiddenRequestFields is https://fetch.spec.whatwg.org/#forbidden-request-header, in
+// lower case.
 var forbiddenRequestFields = set(
 	"accept-charset", "accept-encoding", "access-control-request-headers",
 	"access-control-request-method", "access-control-request-private-network",
@@ -22,8 +23,8 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-// IsForbiddenRequestField reports whether name is that of a field that no page
-// can set (https://fetch.spec.whatwg.org/#forbidden-request-header), in any case.
+// IsForbiddenRequestField reports whether name, in any case, is the name of a header that
+// pages cannot set (https://fetch.spec.whatwg.org/#forbidden-request-header).
 func IsForbiddenRequestField(name string) bool {
 	name = strings.ToLower(name)
 	return forbiddenRequestFields[name] || strings.HasPrefix(name, "proxy-") || strings.HasPrefix(name, "sec-")
@@ -41,9 +42,9 @@ func IsSafelistedResponseHeader(name string) bool {
 	return slices.ContainsFunc(safelistedResponseHeaders, func(s string) bool { return strings.EqualFold(s, name) })
 }
 
-// IsForbiddenResponseField reports whether name is that of a field that no page
-// can read (https://fetch.spec.whatwg.org/#forbidden-response-header-name), in any
-// case.
+// IsForbiddenResponseField reports whether name, in any case, is the name of a header
+// that pages cannot read
+// (https://fetch.spec.whatwg.org/#forbidden-response-header-name).
 func IsForbiddenResponseField(name string) bool {
 	return strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2")
 }

@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// Methods that are told apart from misspelled ones: those of RFC 9110 and PATCH.
+// standardMethods are the methods of RFC 9110 and PATCH. In another case, they are
+// misspelled.
 var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
-// https://fetch.spec.whatwg.org/#forbidden-method
+// forbiddenMethods is https://fetch.spec.whatwg.org/#forbidden-method.
 var forbiddenMethods = []string{"CONNECT", "TRACE", "TRACK"}
 
-// CheckMethod returns an error if m cannot be the method of a request that a
-// browser sends for a page: it is not a token, it is a forbidden method
-// (https://fetch.spec.whatwg.org/#forbidden-method), or it is a standard method
-// in the wrong case. Methods are case-sensitive.
+// CheckMethod returns an error if a browser cannot send a request with the method m for
+// a page. Such an m is not a token, or it is a forbidden method
+// (https://fetch.spec.whatwg.org/#forbidden-method). It also returns an error for a
+// standard method in the wrong case, since methods are case-sensitive.
 func CheckMethod(m string) error {
 	upper := strings.ToUpper(m)
 	switch {
@@ -64,8 +65,8 @@ func IsForbiddenMethod(m string) bool {
 }
 
 // IsSafelistedMethod reports whether m is a CORS-safelisted method
-// (https://fetch.spec.whatwg.org/#cors-safelisted-method), which no page needs
-// permission for.
+// (https://fetch.spec.whatwg.org/#cors-safelisted-method). Pages use these without
+// permission.
 func IsSafelistedMethod(m string) bool {
 	return m == "GET" || m == "HEAD" || m == "POST"
 }

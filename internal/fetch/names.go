@@ -1,9 +1,8 @@
-// Package fetch holds what the CORS protocol of the Fetch standard
-// (https://fetch.spec.whatwg.org/#http-cors-protocol) says about methods and
-// header fields.
+// Package fetch knows the methods and the headers of the CORS protocol, as the Fetch
+// standard defines it (https://fetch.spec.whatwg.org/#http-cors-protocol).
 package fetch
 
-// Names of header fields, in canonical form.
+// Names of headers, in canonical form.
 const (
 	Origin           = "Origin"
 	RequestMethod    = "Access-Control-Request-Method"
@@ -24,6 +23,6 @@ const (
 	Vary              = "Vary"
 	SecFetchSite      = "Sec-Fetch-Site"
 
-	// ResponsePrefix begins the name of every CORS response field.
+	// ResponsePrefix is how the name of every CORS header starts.
 	ResponsePrefix = "Access-Control-"
 )

@@ -1,7 +1,7 @@
 package fetch
 
-// IsToken reports whether s is a token (RFC 9110, section 5.6.2), which methods
-// and the names of fields are.
+// IsToken reports whether s is a token (RFC 9110, section 5.6.2). Methods and names of
+// headers are tokens.
 func IsToken(s string) bool {
 	if s == "" {
 		return false

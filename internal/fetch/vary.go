@@ -2,23 +2,21 @@ package fetch
 
 import "strings"
 
-// MergeVary merges the field names that a response has to vary by into the lines
-// of its Vary (RFC 9110, section 12.5.5). If all of them are there, and nothing
-// stands twice, changed is false. Otherwise merged is one line with every element
-// once, in the spelling and the order in which it came, and the missing ones at
-// the end. Case does not matter. Elements that are no names are kept, empty ones
-// are not.
+// MergeVary adds the names in want to the lines of a response's Vary header (RFC 9110,
+// section 12.5.5). If the lines have all of them and no name twice, changed is false and
+// merged is empty. Otherwise merged is a single line with every element once: the
+// existing ones in their spelling and order, then the missing ones. Case does not
+// matter. Elements that are not valid names are kept, and empty ones are removed.
 //
-// Lines with the element "*" are not changed: the response varies by everything
-// already, and caches that know a lone "*" take "*, Origin" for a list of names,
-// and store the response.
+// Lines with the element * are not changed: the response varies by everything already.
+// Caches that know a lone * read "*, Origin" as a list of names, and store the response.
 func MergeVary(lines, want []string) (merged string, changed bool) {
 	n := len(want)
 	for _, line := range lines {
 		n += 1 + strings.Count(line, ",")
 	}
-	// A few elements are compared one by one, and need no memory but the stack.
-	// Many are indexed, so that no upstream can make the work quadratic.
+	// A few elements are compared one by one, on the stack. Many are indexed, so that
+	// no upstream can make the work quadratic.
 	var few [16]string
 	elements := few[:0]
 	var index map[string]bool
