@@ -22,8 +22,8 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cors",
-		Usage: "<check|sources>",
-		Short: "Checks what CORS lets a page do, and shows sources of origins",
+		Usage: "<check|explain|sources>",
+		Short: "Checks what CORS allows, explains errors, and shows sources of origins",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -32,21 +32,19 @@ func init() {
 				}
 				return cmd.Help()
 			}
-			cmd.AddCommand(checkCommand(), sourcesCommand())
+			cmd.AddCommand(checkCommand(), explainCommand(), sourcesCommand())
 		},
 	})
 }
 
-// Exit statuses of `caddy cors check`.
+// Exit statuses of `caddy cors check` and `caddy cors explain`.
 const (
 	exitBlocked = 1
 	exitUnknown = 2
 )
 
 func checkCommand() *cobra.Command {
-	c := check.Check{Header: http.Header{}}
-	var connection check.Connection
-	var header []string
+	var call callFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check --origin <origin> [--method <method>] [--header <name: value>]... [--credentials] [--send] [--json] <url>",
@@ -78,20 +76,13 @@ is wrong.
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if c.URL, err = check.URL(args, c.Origin); err != nil {
+			if call.URL, err = check.URL(args, call.Origin); err != nil {
 				return exit(cmd, exitUnknown, err)
 			}
-			for _, field := range header {
-				name, value, ok := strings.Cut(field, ":")
-				if !ok {
-					return exit(cmd, exitUnknown, fmt.Errorf("--header %q: has no colon; write \"Name: value\"", field))
-				}
-				c.Header[name] = append(c.Header[name], strings.TrimSpace(value))
-			}
-			if c.Transport, err = connection.Transport(); err != nil {
+			if err := call.parse(); err != nil {
 				return exit(cmd, exitUnknown, err)
 			}
-			report, err := c.Run(cmd.Context())
+			report, err := call.Run(cmd.Context())
 			if err != nil {
 				return exit(cmd, exitUnknown, err)
 			}
@@ -101,18 +92,42 @@ is wrong.
 			return exit(cmd, status(report.Verdict), nil)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&c.Origin, "origin", "", "Origin of the page (required)")
-	flags.StringVarP(&c.Method, "method", "X", http.MethodGet, "Method of the request")
-	flags.StringArrayVarP(&header, "header", "H", nil, "Header that the page sets, as \"Name: value\"; may be repeated")
-	flags.BoolVar(&c.Credentials, "credentials", false, "Call fetch() with credentials: \"include\"")
-	flags.BoolVar(&c.Send, "send", false, "Send the request itself even if it may change something")
-	flags.BoolVar(&asJSON, "json", false, "Print one JSON object")
-	flags.BoolVarP(&connection.Insecure, "insecure", "k", false, "Accept any certificate")
-	flags.StringVar(&connection.CACert, "cacert", "", "PEM file of certificates to trust instead of the system's")
-	flags.StringArrayVar(&connection.Resolve, "resolve", nil, "Connect to another address, as host:port:address; may be repeated")
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUnknown, err) })
+	call.add(cmd, http.MethodGet)
+	cmd.Flags().BoolVar(&call.Send, "send", false, "Send the request itself even if it may change something")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object")
 	return cmd
+}
+
+// callFlags are the flags that say what the page calls, and how to reach the server.
+type callFlags struct {
+	check.Check
+	connection check.Connection
+	header     []string
+}
+
+func (c *callFlags) add(cmd *cobra.Command, method string) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.Origin, "origin", "", "Origin of the page")
+	flags.StringVarP(&c.Method, "method", "X", method, "Method of the request")
+	flags.StringArrayVarP(&c.header, "header", "H", nil, "Header that the page sets, as \"Name: value\"; may be repeated")
+	flags.BoolVar(&c.Credentials, "credentials", false, "Call fetch() with credentials: \"include\"")
+	flags.BoolVarP(&c.connection.Insecure, "insecure", "k", false, "Accept any certificate")
+	flags.StringVar(&c.connection.CACert, "cacert", "", "PEM file of certificates to trust instead of the system's")
+	flags.StringArrayVar(&c.connection.Resolve, "resolve", nil, "Connect to another address, as host:port:address; may be repeated")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUnknown, err) })
+}
+
+func (c *callFlags) parse() (err error) {
+	c.Header = http.Header{}
+	for _, field := range c.header {
+		name, value, ok := strings.Cut(field, ":")
+		if !ok {
+			return fmt.Errorf("--header %q: has no colon; write \"Name: value\"", field)
+		}
+		c.Header[name] = append(c.Header[name], strings.TrimSpace(value))
+	}
+	c.Transport, err = c.connection.Transport()
+	return err
 }
 
 func status(v check.Verdict) int {
@@ -126,14 +141,19 @@ func status(v check.Verdict) int {
 	}
 }
 
-func write(w io.Writer, report *check.Report, asJSON bool) error {
+// printer is a result of a command: a report or an explanation.
+type printer interface {
+	Print(io.Writer, check.Colors) error
+}
+
+func write(w io.Writer, result printer, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(w)
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "\t")
-		return encoder.Encode(report)
+		return encoder.Encode(result)
 	}
-	return report.Print(w, colors(w))
+	return result.Print(w, colors(w))
 }
 
 // colors returns the colors for a terminal, unless the user does not want them

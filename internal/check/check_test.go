@@ -211,7 +211,8 @@ WARN(Warning:) the page and the URL have the same origin, so browsers check noth
 `,
 		},
 		{
-			"a redirect loop", Check{Method: "GET", URL: "https://api.example.com/a", Origin: page},
+			"a redirect loop",
+			Check{Method: "GET", URL: "https://api.example.com/a", Origin: page},
 			loop("/b", "/a"),
 			`A page of https://app.example.com calls GET https://api.example.com/a without credentials.
 
@@ -238,7 +239,8 @@ BAD(Blocked.) Chromium's console says:
 `,
 		},
 		{
-			"a redirect loop of preflights", Check{Method: "PUT", URL: "https://api.example.com/a", Origin: page, Send: true},
+			"a redirect loop of preflights",
+			Check{Method: "PUT", URL: "https://api.example.com/a", Origin: page, Send: true},
 			loop("", "/a", "Access-Control-Allow-Methods: PUT"),
 			`A page of https://app.example.com calls PUT https://api.example.com/a without credentials.
 
@@ -269,7 +271,8 @@ BAD(Blocked.) Chromium's console says:
 `,
 		},
 		{
-			"redirects that never repeat", Check{Method: "GET", URL: "https://api.example.com/", Origin: page},
+			"redirects that never repeat",
+			Check{Method: "GET", URL: "https://api.example.com/", Origin: page},
 			growing(),
 			`A page of https://app.example.com calls GET https://api.example.com/ without credentials.
 
@@ -322,7 +325,8 @@ BAD(Blocked.) Chromium's console says:
 `,
 		},
 		{
-			"a preflight that the method does not need", Check{Method: "GET", URL: "https://api.example.com/", Origin: page, Preflight: true},
+			"a preflight that the method does not need",
+			Check{Method: "GET", URL: "https://api.example.com/", Origin: page, Preflight: true},
 			[]*http.Response{response(200, "Access-Control-Allow-Origin: *"), response(200, "Access-Control-Allow-Origin: *")},
 			`A page of https://app.example.com calls GET https://api.example.com/ without credentials.
 

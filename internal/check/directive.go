@@ -67,9 +67,9 @@ func allowMethods(method string) string {
 }
 
 func allowHeaders(names []string) string {
-	line := "allow_headers"
-	for _, name := range names {
-		line += " " + http.CanonicalHeaderKey(name)
+	canonical := make([]string, len(names))
+	for i, name := range names {
+		canonical[i] = http.CanonicalHeaderKey(name)
 	}
-	return line
+	return "allow_headers " + strings.Join(canonical, " ")
 }
