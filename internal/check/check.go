@@ -123,7 +123,7 @@ func (p *run) unsent(r *browser.Request) {
 		return
 	}
 	p.Verdict = Unknown
-	p.Error = r.Method + " needs no preflight here, so only the response to the request itself can tell; the request may change something, and --send sends it"
+	p.Error = r.Method + " needs no preflight here, so only the response to the request itself can tell; it may change something, and caddy cors check --send sends it"
 }
 
 // request sends the request itself. If it is redirected, it returns the next one.

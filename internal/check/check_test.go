@@ -193,7 +193,7 @@ Preflight, for the method DELETE:
   The browser may keep this response for 5 s.
 
 GOOD(Allowed.) The preflight permits the request. The request may change something, so it was not sent.
-Only its response can tell whether the page may read it. The option --send sends the request.
+Only its response can tell whether the page may read it. Use caddy cors check --send to send it.
 `,
 		},
 		{
@@ -300,7 +300,7 @@ The request itself:
   < Location: /aaa
   GOOD(ok)      Access-Control-Allow-Origin is *
 
-16 more requests follow redirects like these. The option --json prints them all.
+16 more requests follow redirects like these. Use --json to print them all.
 
 The request itself:
   > GET https://api.example.com/aaaaaaaaaaaaaaaaaaa

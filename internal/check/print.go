@@ -30,7 +30,7 @@ func (rep *Report) Print(w io.Writer, c Colors) error {
 		case hidden < 2 || i < first || i >= first+hidden:
 			s.print(line, c)
 		case i == first:
-			line("\n%d more requests follow redirects like these. The option --json prints them all.", hidden)
+			line("\n%d more requests follow redirects like these. Use --json to print them all.", hidden)
 		}
 	}
 	line("")
@@ -42,7 +42,7 @@ func (rep *Report) Print(w io.Writer, c Colors) error {
 		}
 	case Allowed:
 		line("%sAllowed.%s The preflight permits the request. The request may change something, so it was not sent.", c.good, c.end)
-		line("Only its response can tell whether the page may read it. The option --send sends the request.")
+		line("Only its response can tell whether the page may read it. Use caddy cors check --send to send it.")
 	case Blocked:
 		if rep.Code == browser.WildcardAuthorization {
 			line("%sBlocked%s by the standard. Chromium still allows the request, and warns:", c.bad, c.end)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/check"
+	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
 )
 
 // Explanation is what there is to say about a message.
@@ -123,5 +124,6 @@ func (m *Message) complete(c *check.Check) {
 		c.Header.Set(m.Header, value)
 	}
 	c.Credentials = c.Credentials || m.Code == browser.WildcardWithCredentials || m.Code == browser.InvalidAllowCredentials
-	c.Preflight = m.Preflight
+	// With this, a response without Access-Control-Allow-Methods allows every method.
+	c.Preflight = m.Preflight && fetch.IsSafelistedMethod(browser.NormalizeMethod(c.Method))
 }
