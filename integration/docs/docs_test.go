@@ -52,7 +52,7 @@ func TestDocs(t *testing.T) {
 						writeFile(t, filepath.Join(root, name), b.Text)
 					}
 				case "nginx", "caddy1": // what others wrote for others
-				case "text chromium", "text firefox": // messages: TestErrors, in e2e
+				case "text chromium", "text firefox", "text webkit": // messages: TestErrors, in e2e, and internal/explain
 				default:
 					t.Errorf("a block of %q is not executed", b.Language)
 				}
@@ -92,6 +92,12 @@ func show(t *testing.T, root, text string, shown []corstest.Block) {
 	var s *server
 	for _, b := range shown {
 		for command, output := range commands(b) {
+			if message, ok := strings.CutPrefix(command, "caddy cors explain --no-check "); ok {
+				if got, _, _ := execute(t, explainCommand(), "--no-check", strings.Trim(message, `"`)); got != output {
+					t.Errorf("got\n%s\nwant\n%s", got, output)
+				}
+				continue
+			}
 			words := shellWords(command)
 			if slices.Equal(words, []string{"caddy", "validate"}) {
 				checkRefused(t, text, output)

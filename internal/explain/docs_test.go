@@ -58,9 +58,11 @@ func (d documented) filled(i int) string {
 	if strings.HasPrefix(text, "Mixed Content") {
 		text = strings.Replace(text, "URL", testOrigin+"/index.html", 1)
 	}
+	text = strings.Replace(text, "[blocked] The page at URL", "[blocked] The page at "+testOrigin+"/", 1)
 	text = strings.Replace(text, "Content at URL may", "Content at "+testOrigin+"/ may", 1)
 	text = strings.ReplaceAll(text, "URL scheme", "\x00 scheme")
 	text = strings.ReplaceAll(text, "the URL's", "the \x00's")
+	text = strings.ReplaceAll(text, "redirection URL", "redirection \x00")
 	text = capitals.ReplaceAllStringFunc(text, func(word string) string { return values[word][i%len(values[word])] })
 	return strings.ReplaceAll(text, "\x00", "URL")
 }

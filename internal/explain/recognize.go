@@ -149,7 +149,7 @@ func (f *found) message(line string) *Message {
 	if page, err := url.Parse(f.fields["page"]); err == nil && page.Host != "" {
 		set(&m.Origin, page.Scheme+"://"+page.Host)
 	}
-	m.Method, m.Header = f.fields["method"], f.fields["header"]
+	m.Method, m.Header, m.RedirectTo = f.fields["method"], f.fields["header"], f.fields["to"]
 	m.Value = f.fields["value"]
 	if m.Value == "" {
 		m.Value = f.fields["word"]
@@ -234,6 +234,9 @@ func (m *Message) clean() {
 func (m *Message) refine() {
 	if m.Code == UnsupportedScheme && (m.Origin == origins.Null || strings.HasPrefix(m.URL, "file:")) {
 		m.Code = FilePage
+	}
+	if m.Code == browser.PreflightStatus && m.Status >= 300 && m.Status <= 399 {
+		m.Code = browser.PreflightRedirect // WebKit
 	}
 	if m.Code == UnsupportedScheme && m.RedirectedFrom != "" {
 		m.Code = browser.InvalidRedirect
