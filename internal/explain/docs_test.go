@@ -98,7 +98,7 @@ var variants = map[string]func(string) string{
 	"twice": func(s string) string { return s + "\n" + s },
 }
 
-// shells leave out quotes: not those of a value that is empty or has spaces.
+// unquoted returns a message as a shell passes it on if it was not quoted.
 func unquoted(s string) string {
 	return strings.NewReplacer("'", "", "‘", "", "’", "", `"`, "").Replace(s)
 }
@@ -243,8 +243,8 @@ func TestSections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range messages {
-		m := &Message{Browser: messages[i].browser, Code: messages[i].code, Text: messages[i].text, Value: "https://v.example", URL: "https://api.example.com/", Origin: testOrigin}
+	for i := range messages() {
+		m := &Message{Browser: messages()[i].browser, Code: messages()[i].code, Text: messages()[i].text, Value: "https://v.example", URL: "https://api.example.com/", Origin: testOrigin}
 		e := m.Explain()
 		if section := m.section(); !strings.Contains(string(content), "\n## "+section+"\n") {
 			t.Errorf("%s: docs/errors.md does not have %s", m.Code, section)

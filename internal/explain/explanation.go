@@ -2,7 +2,7 @@ package explain
 
 import (
 	"context"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
@@ -61,16 +61,16 @@ func (m *Message) section() string {
 
 // anchor returns the anchor of a heading on GitHub.
 func anchor(heading string) string {
-	return strings.ReplaceAll(notAnchor.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+	return strings.ReplaceAll(notAnchor().ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 }
 
-var notAnchor = regexp.MustCompile(`[^\w -]`)
+var notAnchor = lazy(`[^\w -]`)
 
 // AskServer sends the call of the message to the server, with what c has beside it: the
 // options of the user, which win over the message. It returns an error for options that
 // are not valid.
 func (e *Explanation) AskServer(ctx context.Context, m *Message, c check.Check) error {
-	if !m.concernsServer() {
+	if slices.Contains(ofBrowser, m.Code) {
 		e.Error, e.Blocked = "the browser blocks the call whatever the server answers", true
 		return nil
 	}
@@ -91,14 +91,8 @@ func (e *Explanation) AskServer(ctx context.Context, m *Message, c check.Check) 
 	return err
 }
 
-// concernsServer reports whether the answers of the server matter.
-func (m *Message) concernsServer() bool {
-	switch m.Code {
-	case UnsupportedScheme, FilePage, MixedContent, RequestMode, BrowserFault:
-		return false
-	}
-	return true
-}
+// ofBrowser are the codes of calls that the browser blocks whatever the server answers.
+var ofBrowser = []browser.Code{UnsupportedScheme, FilePage, MixedContent, RequestMode, BrowserFault}
 
 // complete fills in what the message tells about the call.
 func (m *Message) complete(c *check.Check) {

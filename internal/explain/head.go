@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -28,23 +27,23 @@ func (h *head) label() string {
 }
 
 var (
-	chromiumHead = regexp.MustCompile(`(?i)access to [a-z ]{1,40}? at (\S+?) (?:\(redirected from (\S+?)\) )?from origin (\S+?) has been blocked by CORS policy: ?`)
-	firefoxHead  = regexp.MustCompile(`(?i)cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallows? reading the remote resource at (\S+?)(?: soon)?\. ?\(reason: ?`)
+	chromiumHead = lazy(`(?i)access to [a-z ]{1,40}? at (\S+?) (?:\(redirected from (\S+?)\) )?from origin (\S+?) has been blocked by CORS policy: ?`)
+	firefoxHead  = lazy(`(?i)cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallows? reading the remote resource at (\S+?)(?: soon)?\. ?\(reason: ?`)
 	// The head of a message that is cut off within it.
-	cutHead = regexp.MustCompile(`(?i)access to [a-z ]{1,40}? at (\S+)(?: from origin (\S+))?|cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallow`)
+	cutHead = lazy(`(?i)access to [a-z ]{1,40}? at (\S+)(?: from origin (\S+))?|cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallow`)
 )
 
 // findHeads returns the heads in a normalized text, in their order.
 func findHeads(line string) (heads []*head) {
 	const most = 50
-	for _, at := range chromiumHead.FindAllStringSubmatchIndex(line, most) {
+	for _, at := range chromiumHead().FindAllStringSubmatchIndex(line, most) {
 		h := &head{browser: Chromium, url: line[at[2]:at[3]], origin: line[at[6]:at[7]], end: at[1]}
 		if at[4] >= 0 {
 			h.redirectedFrom = line[at[4]:at[5]]
 		}
 		heads = append(heads, h)
 	}
-	for _, at := range firefoxHead.FindAllStringSubmatchIndex(line, most) {
+	for _, at := range firefoxHead().FindAllStringSubmatchIndex(line, most) {
 		heads = append(heads, &head{browser: Firefox, url: line[at[2]:at[3]], end: at[1]})
 	}
 	return heads
@@ -53,7 +52,7 @@ func findHeads(line string) (heads []*head) {
 // recognizeHead returns the message of a head whose reason is missing or unknown.
 func recognizeHead(line string, heads []*head) *Message {
 	m := &Message{Code: Unspecified}
-	switch at := cutHead.FindStringSubmatch(line); {
+	switch at := cutHead().FindStringSubmatch(line); {
 	case len(heads) > 0:
 		h := heads[0]
 		m.Browser = h.browser
@@ -98,8 +97,8 @@ func recognizeCut(text string) *Message {
 			continue
 		}
 		matches := map[browser.Code]*Message{}
-		for i := range messages {
-			k := &messages[i]
+		for i := range messages() {
+			k := &messages()[i]
 			fields, ok := k.startsWith(reason)
 			if !ok {
 				fields, ok = k.startsWith(h.label() + reason)

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 )
@@ -49,12 +50,12 @@ type known struct {
 	anchor   string   // in lower case: every match has it
 }
 
-// messages are the messages of Chromium, Firefox and WebKit. Sources:
+// texts are the messages of Chromium, Firefox and WebKit. Sources:
 //   - Chromium: third_party/blink/renderer/platform/loader/cors/cors_error_string.cc
 //   - Firefox: dom/locales/en-US/chrome/security/security.properties
 //   - WebKit: Source/WebCore/loader/CrossOriginAccessControl.cpp, and
 //     CrossOriginPreflightResultCache.cpp and ThreadableLoader.cpp beside it
-var messages = compile([]known{
+var texts = []known{
 	{browser: Chromium, code: browser.MissingAllowOrigin, text: "No 'Access-Control-Allow-Origin' header is present on the requested resource"},
 	{browser: Chromium, code: browser.MultipleAllowOrigin, text: "The 'Access-Control-Allow-Origin' header contains multiple values '{value}', but only one is allowed"},
 	{browser: Chromium, code: browser.InvalidAllowOrigin, text: "The 'Access-Control-Allow-Origin' header contains the invalid value '{value}'. Have the server send the header with a valid value"},
@@ -132,7 +133,16 @@ var messages = compile([]known{
 	{browser: WebKit, code: Unspecified, rank: vague, text: "cannot load {url} due to access control checks"},
 	{browser: WebKit, code: Unspecified, rank: vague, text: "denied by Cross-Origin Resource Sharing policy"},
 	{browser: WebKit, code: Unspecified, rank: vague, text: "TypeError: Load failed"},
-})
+}
+
+// messages returns the texts, ready to be matched. It compiles the patterns when they are
+// needed first, and not at the start of every Caddy that has this package.
+var messages = sync.OnceValue(func() []known { return compile(texts) })
+
+// lazy returns a function that compiles a pattern when it is needed first.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // patterns are the patterns of the words in braces, inside and at the end of a message.
 var patterns = map[string][2]string{
@@ -142,19 +152,21 @@ var patterns = map[string][2]string{
 	"":       {`(\S+?)`, `([^\s<>]+)`}, // all others
 }
 
-var brace = regexp.MustCompile(`\{(\w+)\}`)
+var brace = lazy(`\{(\w+)\}`)
 
-// compile fills in the patterns.
+// compile returns a copy of the list with the patterns.
 func compile(list []known) []known {
+	list = slices.Clone(list)
 	for i := range list {
 		k := &list[i]
-		for _, name := range brace.FindAllStringSubmatch(k.text, -1) {
+		for _, name := range brace().FindAllStringSubmatch(k.text, -1) {
 			k.fields = append(k.fields, name[1])
 		}
 		// A word that a quote may touch, as the quotes are left out of normalized texts.
 		const stand = "\uFFFC"
-		literals := strings.Split(normalize(brace.ReplaceAllString(k.text, stand)), stand)
-		pattern := "(?i)"
+		literals := strings.Split(normalize(brace().ReplaceAllString(k.text, stand)), stand)
+		var pattern strings.Builder
+		pattern.WriteString("(?i)")
 		for j, literal := range literals {
 			// Shells remove the apostrophe of a message that is not quoted.
 			literal = strings.ReplaceAll(regexp.QuoteMeta(literal), "'", "'?")
@@ -165,20 +177,21 @@ func compile(list []known) []known {
 			if j < len(k.fields) && k.fields[j] == "value" && strings.HasSuffix(literal, " ") {
 				literal = literal[:len(literal)-1] + " ?"
 			}
-			pattern += literal
+			pattern.WriteString(literal)
 			if j < len(k.fields) {
 				forms, ok := patterns[k.fields[j]]
 				if !ok {
 					forms = patterns[""]
 				}
-				last := j == len(k.fields)-1 && literals[j+1] == ""
-				pattern += forms[map[bool]int{true: 1}[last]]
+				if j == len(k.fields)-1 && literals[j+1] == "" {
+					pattern.WriteString(forms[1])
+				} else {
+					pattern.WriteString(forms[0])
+				}
 			}
 		}
-		k.pattern = regexp.MustCompile(pattern)
-		for _, literal := range literals {
-			k.literals = append(k.literals, literal)
-		}
+		k.pattern = regexp.MustCompile(pattern.String())
+		k.literals = literals
 		parts := strings.Split(strings.Join(literals, "'"), "'")
 		longest := slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
 		k.anchor = strings.ToLower(strings.TrimSpace(longest))

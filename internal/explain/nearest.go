@@ -13,16 +13,16 @@ func Nearest(text string) string {
 		words[word] = true
 	}
 	best, nearest := 0.34, ""
-	for i := range messages {
+	for i := range messages() {
 		all, common := 0, 0
-		for word := range wordsOf(brace.ReplaceAllString(messages[i].text, "")) {
+		for word := range wordsOf(brace().ReplaceAllString(messages()[i].text, "")) {
 			all++
 			if words[word] {
 				common++
 			}
 		}
 		if score := float64(common) / float64(max(all, 3)); score > best {
-			best, nearest = score, messages[i].text
+			best, nearest = score, messages()[i].text
 		}
 	}
 	return nearest

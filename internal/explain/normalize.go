@@ -1,13 +1,12 @@
 package explain
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 )
 
 // escapes matches what colors a text on a terminal.
-var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+var escapes = lazy("\x1b\\[[0-9;]*[A-Za-z]")
 
 // entities are the quotes that a text has after it was copied from HTML or JSON.
 var entities = strings.NewReplacer(
@@ -19,7 +18,7 @@ var entities = strings.NewReplacer(
 // copying, shells and consoles change: quotes, control characters, invisible ones. A
 // quote inside a word is kept, as in "doesn't" and in URLs.
 func normalize(text string) string {
-	text = entities.Replace(escapes.ReplaceAllString(text, ""))
+	text = entities.Replace(escapes().ReplaceAllString(text, ""))
 	runes := make([]rune, 0, len(text))
 	for _, c := range text {
 		switch {

@@ -5,7 +5,6 @@ package explain
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,8 +86,8 @@ func Recognize(text string) *Message {
 func find(line string, heads []*head) (list []*found) {
 	const most = 50 // of each known message
 	lower := strings.ToLower(line)
-	for i := range messages {
-		k := &messages[i]
+	for i := range messages() {
+		k := &messages()[i]
 		if !strings.Contains(lower, k.anchor) {
 			continue
 		}
@@ -154,7 +153,7 @@ func (f *found) message(line string) *Message {
 	if m.Value == "" {
 		m.Value = f.fields["word"]
 	}
-	if status := statusAfter.FindStringSubmatch(line[f.end:]); status != nil {
+	if status := statusAfter().FindStringSubmatch(line[f.end:]); status != nil {
 		m.Status, _ = strconv.Atoi(status[1])
 	} else if f.fields["status"] != "" {
 		m.Status, _ = strconv.Atoi(f.fields["status"])
@@ -172,11 +171,11 @@ var ofPreflight = []browser.Code{
 }
 
 var (
-	statusAfter  = regexp.MustCompile(`(?i)^[^:]{0,20}\. status code: (\d{3})`)
-	redirectedTo = regexp.MustCompile(`(?i)cross-origin redirection to (\S+) denied by cross-origin resource sharing policy: $`)
-	networkCall  = regexp.MustCompile(`\b([A-Z]{3,10}) (\S+) $`)
+	statusAfter  = lazy(`(?i)^[^:]{0,20}\. status code: (\d{3})`)
+	redirectedTo = lazy(`(?i)cross-origin redirection to (\S+) denied by cross-origin resource sharing policy: $`)
+	networkCall  = lazy(`\b([A-Z]{3,10}) (\S+) $`)
 	// Messages that stand beside the one that tells the reason.
-	besides = regexp.MustCompile(`(?i)(?:cannot|failed to) load (\S+?)(?: due to access control checks|[.:] )|\b[A-Z]+ (\S+) net::ERR_|origin (\S+) is therefore not allowed access`)
+	besides = lazy(`(?i)(?:cannot|failed to) load (\S+?)(?: due to access control checks|[.:] )|\b[A-Z]+ (\S+) net::ERR_|origin (\S+) is therefore not allowed access`)
 )
 
 // look looks for what the message itself does not tell in the text around it: after
@@ -186,17 +185,17 @@ func (f *found) look(line string, m *Message) {
 		return
 	}
 	before := line[max(f.start-4096, 0):f.start]
-	if to := redirectedTo.FindStringSubmatch(before); to != nil {
+	if to := redirectedTo().FindStringSubmatch(before); to != nil {
 		m.RedirectTo = to[1]
 	}
 	if f.head != nil {
 		return // Firefox: other lines can be about other calls
 	}
-	if call := networkCall.FindStringSubmatch(before); call != nil && strings.HasPrefix(f.text, "net::") {
+	if call := networkCall().FindStringSubmatch(before); call != nil && strings.HasPrefix(f.text, "net::") {
 		m.Method, m.URL = call[1], call[2]
 	}
 	for _, part := range []string{line[f.start:min(len(line), f.end+4096)], before} {
-		for _, at := range besides.FindAllStringSubmatch(part, 5) {
+		for _, at := range besides().FindAllStringSubmatch(part, 5) {
 			if to := at[1] + at[2]; m.URL == "" && strings.Contains(to, ":") {
 				m.URL = to
 			}

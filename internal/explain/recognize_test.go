@@ -231,27 +231,33 @@ func TestCall(t *testing.T) {
 		want  string // method, URL, origin, credentials, preflight, headers
 	}{
 		"an origin": {
-			accessTo + "No 'Access-Control-Allow-Origin' header is present on the requested resource.", check.Check{},
+			accessTo + "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+			check.Check{},
 			"GET " + anURL + " " + anOrigin + " false false",
 		},
 		"a preflight": {
-			accessTo + "Response to preflight request doesn't pass access control check: No 'Access-Control-Allow-Origin' header is present on the requested resource.", check.Check{},
+			accessTo + "Response to preflight request doesn't pass access control check: No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+			check.Check{},
 			"GET " + anURL + " " + anOrigin + " false true",
 		},
 		"a redirect": {
-			strings.Replace(accessTo, "' from", "' (redirected from 'https://api.example.com/old') from", 1) + "No 'Access-Control-Allow-Origin' header is present on the requested resource.", check.Check{},
+			strings.Replace(accessTo, "' from", "' (redirected from 'https://api.example.com/old') from", 1) + "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+			check.Check{},
 			"GET https://api.example.com/old " + anOrigin + " false false",
 		},
 		"credentials": {
-			accessTo + "The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.", check.Check{},
+			accessTo + "The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
+			check.Check{},
 			"GET " + anURL + " " + anOrigin + " true false",
 		},
 		"a method": {
-			accessTo + "Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.", check.Check{},
+			accessTo + "Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
+			check.Check{},
 			"PUT " + anURL + " " + anOrigin + " false false",
 		},
 		"a header": {
-			accessTo + "Request header field content-type is not allowed by Access-Control-Allow-Headers in preflight response.", check.Check{},
+			accessTo + "Request header field content-type is not allowed by Access-Control-Allow-Headers in preflight response.",
+			check.Check{},
 			"GET " + anURL + " " + anOrigin + " false true Content-Type: application/json",
 		},
 		"options that win": {
@@ -332,9 +338,9 @@ func FuzzRecognize(f *testing.F) {
 	f.Add(blocked + "CORS header ‘Access-Control-Allow-Origin’ does not match ‘\x1b[2J\u202e’).")
 	f.Add("Origin null is not allowed by Access-Control-Allow-Origin. Status code: 0\nFetch API cannot load https://a/\xff due to access control checks.")
 	f.Add("Method \x00{ is not allowed by Access-Control-Allow-Methods in preflight response.")
-	for i := range messages {
-		f.Add(accessTo + messages[i].text)
-		f.Add(messages[i].text[:len(messages[i].text)/2])
+	for i := range messages() {
+		f.Add(accessTo + messages()[i].text)
+		f.Add(messages()[i].text[:len(messages()[i].text)/2])
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		m := Recognize(text)
