@@ -93,8 +93,9 @@ func show(t *testing.T, root, text string, shown []corstest.Block) {
 	for _, b := range shown {
 		for command, output := range commands(b) {
 			if message, ok := strings.CutPrefix(command, "caddy cors explain --no-check "); ok {
-				if got, _, _ := execute(t, explainCommand(), "--no-check", strings.Trim(message, `"`)); got != output {
-					t.Errorf("got\n%s\nwant\n%s", got, output)
+				got, err := corstest.CaddyCommand(t, "cors", "explain", "--no-check", strings.Trim(message, `"`)).Output()
+				if err != nil || string(got) != output {
+					t.Errorf("%v, got\n%s\nwant\n%s", err, got, output)
 				}
 				continue
 			}
