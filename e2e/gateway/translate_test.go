@@ -56,10 +56,8 @@ func allowOrigin(h *caddycors.Handler, origin string) {
 		port = ":" + port
 	}
 	switch {
-	case origin == "*" && !h.AllowCredentials:
-		h.AllowOrigins = append(h.AllowOrigins, "*")
 	case origin == "*":
-		h.AllowOriginsRegexp = append(h.AllowOriginsRegexp, "https?://.*")
+		h.AllowOrigins = append(h.AllowOrigins, "*")
 		waive(h, "open_origins", "insecure_origins")
 	case name == "*":
 		h.AllowOriginsRegexp = append(h.AllowOriginsRegexp, scheme+"://[^:]*"+regexp.QuoteMeta(port))
@@ -112,7 +110,7 @@ func TestTranslate(t *testing.T) {
 		{
 			name:   "every origin, with credentials",
 			filter: `{allowOrigins: ["*"], allowCredentials: true}`,
-			want:   `{"allow_credentials":true,"allow_origins_regexp":["https?://.*"],"dangerously_allow":["open_origins","insecure_origins"],"handler":"cors","max_age":5000000000}`,
+			want:   `{"allow_credentials":true,"allow_origins":["*"],"dangerously_allow":["open_origins","insecure_origins"],"handler":"cors","max_age":5000000000}`,
 		},
 		{
 			name:   "methods that no page can use",
