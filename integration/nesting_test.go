@@ -85,11 +85,6 @@ func TestNesting(t *testing.T) {
 			decides:    map[string]string{"/api/x": "First", "/": "First"},
 		},
 		{
-			name:       "the same twice",
-			directives: policy("Same", "") + policy("Same", "") + body,
-			decides:    map[string]string{"/": "Same"},
-		},
-		{
 			// In a route block, as Caddy 2.11 drops all but the first of a named
 			// route's handlers without matchers.
 			name:       "named route",

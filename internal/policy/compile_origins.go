@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
 // Conditions under which a waiver accepts a risk.
@@ -81,24 +82,24 @@ func (c *compiler) compileOrigin(s string) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.config.Global == nil && slices.ContainsFunc(parts, part.isGlobal) {
+	if c.config.Global == nil && slices.ContainsFunc(parts, isGlobal) {
 		c.other(s)
 		c.mayNeed(WaiverInsecure, WaiverOpen)
 		c.needed[WaiverNull] = true
 		return nil, nil // it is judged when the config loads
 	}
-	alone := len(parts) == 1 && parts[0].isGlobal()
+	alone := len(parts) == 1 && isGlobal(parts[0])
 	if parts, err = replaceGlobals(s, parts, c.config.Global); err != nil {
 		return nil, err
 	}
-	if len(parts) > 1 || parts[0].placeholder {
+	if len(parts) > 1 || parts[0].Placeholder {
 		c.other(s)
 		return newTemplate("allow_origins", s, parts, c.config.Placeholder)
 	}
-	values := []string{parts[0].text}
+	values := []string{parts[0].Text}
 	if alone {
 		// A variable that other programs read may hold several origins.
-		if values = SplitOrigins(parts[0].text); len(values) == 0 {
+		if values = SplitOrigins(parts[0].Text); len(values) == 0 {
 			return nil, fmt.Errorf("%s: has no origins in its value; set it, or remove the entry", origins.Quote(s))
 		}
 	}
@@ -202,6 +203,9 @@ func (c *compiler) judgeOpen(claim *Claim, name string) {
 		why = "it is too complex to find out which origins it allows"
 	case claim.Verdict.Witness != "":
 		why += ", such as " + origins.Quote(claim.Verdict.Witness)
+		if o, ok := origins.Parse(claim.Verdict.Witness); ok && suffixes.Own(o.Host()) != "" {
+			why += ", since anyone can get a name below " + suffixes.Own(o.Host())
+		}
 	}
 	if !c.credentials {
 		c.warn(claim.Option, claim.Entry, "%s: %s", name, why)

@@ -52,6 +52,19 @@ func TestFindings(t *testing.T) {
 			"not proven", Config{Regexps: []string{`https://(a|b)*a(a|b){20}\.example\.com`}, Credentials: true},
 			[]string{`it is too complex to find out which origins it allows, and with allow_credentials strangers could`}, nil, nil,
 		},
+		{
+			"open by a name of a service", Config{Origins: []string{"https://*.zendesk.com"}, Credentials: true},
+			[]string{`such as "https://stranger.zendesk.com", since anyone can get a name below zendesk.com, and with allow_credentials strangers could read`}, nil, nil,
+		},
+		{
+			"an open template", Config{Origins: []string{"https://{http.request.host.labels.3}.vercel.app", "https://{http.request.host.labels.3}.example.com", "{tenant}"}, Credentials: true},
+			[]string{`allow_origins "https://{http.request.host.labels.3}.vercel.app": strangers can obtain an origin that it allows, such as "https://evil.vercel.app", and with allow_credentials strangers could read your users' data; write a domain of your own after the placeholder`}, nil, nil,
+		},
+		{"an open template, waived", Config{Origins: []string{"https://{http.vars.x}.vercel.app"}, Credentials: true, Waivers: []string{WaiverOpen}}, nil, nil, nil},
+		{
+			"a finite expression with more domains than are closed", Config{Regexps: []string{`https://app.example\.com`}, Credentials: true},
+			[]string{`allow_origins_regexp "https://app.example\.com": strangers can obtain`}, nil, nil,
+		},
 		{"several domains", Config{Regexps: []string{`https://pr-\d+\.example\.(com|org)`}, Credentials: true}, nil, nil, []string{`admits origins of example.com, example.org`}},
 		{"null", Config{Origins: []string{"null"}}, []string{`allow_origins "null": every sandboxed frame`}, nil, nil},
 		{"null with credentials", Config{Origins: []string{"null"}, Credentials: true, Waivers: []string{WaiverNull}}, []string{"no waiver allows both"}, nil, nil},

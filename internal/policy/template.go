@@ -15,22 +15,16 @@ import (
 // request. It is a Source.
 type template struct {
 	entry string
-	parts []part
+	parts []openness.Part
 	value func(r *http.Request, name string) string
 	claim Claim
 }
 
-// part is a part of a configured origin: text, or the name of a placeholder.
-type part struct {
-	text        string
-	placeholder bool
-}
-
 // splitPlaceholders cuts s into its literal parts and its placeholders. There is
 // no escape, since no origin contains a brace.
-func splitPlaceholders(s string) ([]part, error) {
+func splitPlaceholders(s string) ([]openness.Part, error) {
 	const example = "; write a placeholder such as {http.vars.tenant}"
-	var parts []part
+	var parts []openness.Part
 	for rest := s; rest != ""; {
 		start := strings.IndexByte(rest, '{')
 		if start < 0 {
@@ -40,7 +34,7 @@ func splitPlaceholders(s string) ([]part, error) {
 			if strings.IndexByte(rest[:start], '}') >= 0 {
 				return nil, fmt.Errorf("%s: a closing brace has no opening one"+example, origins.Quote(s))
 			}
-			parts = append(parts, part{text: rest[:start]})
+			parts = append(parts, openness.Part{Text: rest[:start]})
 			rest = rest[start:]
 			continue
 		}
@@ -55,7 +49,7 @@ func splitPlaceholders(s string) ([]part, error) {
 		if correction := misspelled(name); correction != "" {
 			return nil, fmt.Errorf("%s: {%s} is not a known placeholder; write {%s}", origins.Quote(s), name, correction)
 		}
-		parts = append(parts, part{text: name, placeholder: true})
+		parts = append(parts, openness.Part{Text: name, Placeholder: true})
 		rest = rest[end+1:]
 	}
 	return parts, nil
@@ -65,22 +59,22 @@ func splitPlaceholders(s string) ([]part, error) {
 // loads, {env.*} and {file.*}. It returns text and request-time placeholders. A
 // value that contains braces is an error: expanding it again would hand the choice
 // of the placeholder to whoever writes the value.
-func replaceGlobals(s string, parts []part, global func(name string) string) ([]part, error) {
-	var replaced []part
+func replaceGlobals(s string, parts []openness.Part, global func(name string) string) ([]openness.Part, error) {
+	var replaced []openness.Part
 	for _, p := range parts {
-		if p.isGlobal() {
-			value := global(p.text)
+		if isGlobal(p) {
+			value := global(p.Text)
 			switch {
 			case value == "":
-				return nil, fmt.Errorf("%s: {%s} is empty or not set; set it, or remove the entry", origins.Quote(s), p.text)
+				return nil, fmt.Errorf("%s: {%s} is empty or not set; set it, or remove the entry", origins.Quote(s), p.Text)
 			case strings.ContainsAny(value, "{}"):
-				return nil, fmt.Errorf("%s: the value of {%s} contains a brace, and values are not expanded twice; set it to an origin", origins.Quote(s), p.text)
+				return nil, fmt.Errorf("%s: the value of {%s} contains a brace, and values are not expanded twice; set it to an origin", origins.Quote(s), p.Text)
 			}
-			p = part{text: value}
+			p = openness.Part{Text: value}
 		}
 		// Adjacent text is one part, so that parts without placeholders are one.
-		if n := len(replaced); n > 0 && !p.placeholder && !replaced[n-1].placeholder {
-			replaced[n-1].text += p.text
+		if n := len(replaced); n > 0 && !p.Placeholder && !replaced[n-1].Placeholder {
+			replaced[n-1].Text += p.Text
 			continue
 		}
 		replaced = append(replaced, p)
@@ -88,9 +82,9 @@ func replaceGlobals(s string, parts []part, global func(name string) string) ([]
 	return replaced, nil
 }
 
-// isGlobal reports whether the part is a placeholder whose value is known when the
+// isGlobal reports whether a part is a placeholder whose value is known when the
 // config loads.
-func (p part) isGlobal() bool { return p.placeholder && IsGlobalPlaceholder(p.text) }
+func isGlobal(p openness.Part) bool { return p.Placeholder && IsGlobalPlaceholder(p.Text) }
 
 // misspelled returns the placeholder that was probably meant by name, or "". A
 // misspelled one would be taken for an output of map, and never have a value.
@@ -147,20 +141,20 @@ func longPlaceholder(name string) string {
 
 // newTemplate makes a template of the parts of a configured origin, with global
 // placeholders replaced.
-func newTemplate(option, s string, parts []part, value func(r *http.Request, name string) string) (*template, error) {
+func newTemplate(option, s string, parts []openness.Part, value func(r *http.Request, name string) string) (*template, error) {
 	var probe strings.Builder
 	for i, p := range parts {
 		switch {
-		case !p.placeholder:
-			if strings.ContainsRune(p.text, '*') {
+		case !p.Placeholder:
+			if strings.ContainsRune(p.Text, '*') {
 				return nil, fmt.Errorf("%s: has both a wildcard and a placeholder, but a placeholder stands for one value; write the origins without the wildcard, or without the placeholder", origins.Quote(s))
 			}
-			probe.WriteString(p.text)
-		case longPlaceholder(p.text) != "":
-			return nil, fmt.Errorf("%s: {%s} is a shorthand of Caddyfiles; write {%s}", origins.Quote(s), p.text, longPlaceholder(p.text))
-		case !isRequestPlaceholder(p.text):
-			return nil, fmt.Errorf("%s: a page could choose the value of {%s}, and so allow itself; write {http.request.host}, {http.request.host.labels.*}, {http.vars.*} or an output of map", origins.Quote(s), p.text)
-		case i == 0 && (len(parts) == 1 || !strings.HasPrefix(parts[1].text, "://")):
+			probe.WriteString(p.Text)
+		case longPlaceholder(p.Text) != "":
+			return nil, fmt.Errorf("%s: {%s} is a shorthand of Caddyfiles; write {%s}", origins.Quote(s), p.Text, longPlaceholder(p.Text))
+		case !isRequestPlaceholder(p.Text):
+			return nil, fmt.Errorf("%s: a page could choose the value of {%s}, and so allow itself; write {http.request.host}, {http.request.host.labels.*}, {http.vars.*} or an output of map", origins.Quote(s), p.Text)
+		case i == 0 && (len(parts) == 1 || !strings.HasPrefix(parts[1].Text, "://")):
 			probe.WriteString("https://a") // a whole origin, or its beginning
 		case strings.HasSuffix(probe.String(), "["):
 			probe.WriteString("::1") // an address
@@ -174,12 +168,14 @@ func newTemplate(option, s string, parts []part, value func(r *http.Request, nam
 	if !ok {
 		return nil, fmt.Errorf("%s: cannot be an origin, whatever its placeholders stand for; write scheme://host or scheme://host:port", origins.Quote(s))
 	}
-	claim := Claim{Option: option, Entry: s}
-	switch {
-	case parts[0].placeholder: // which may bring the scheme
-		claim.Runtime = true
-	case o.Insecure():
-		claim.Verdict = openness.Verdict{Insecure: s}
+	claim := Claim{
+		Option: option, Entry: s, Verdict: openness.JudgeTemplate(parts),
+		Advice: "write a domain of your own after the placeholder, such as https://{http.request.host.labels.2}.app.example.com, or the exact origins",
+	}
+	// A placeholder in front may bring the scheme: insecure origins are denied then.
+	claim.Runtime = parts[0].Placeholder
+	if claim.Verdict.Insecure = ""; o.Insecure() && !claim.Runtime {
+		claim.Verdict.Insecure = s
 	}
 	return &template{entry: s, parts: parts, value: value, claim: claim}, nil
 }
@@ -190,9 +186,9 @@ func newTemplate(option, s string, parts []part, value func(r *http.Request, nam
 func (t *template) Allows(r *http.Request, o origins.Origin) (Admission, error) {
 	rest, ok := o.String(), true
 	for _, p := range t.parts {
-		text := p.text
-		if p.placeholder {
-			if text = t.value(r, p.text); text == "" {
+		text := p.Text
+		if p.Placeholder {
+			if text = t.value(r, p.Text); text == "" {
 				return Refused, nil
 			}
 		}
