@@ -109,6 +109,14 @@ func TestRecognize(t *testing.T) {
 			"GET https://other.example.com/ net::ERR_CONNECTION_REFUSED\n" + accessTo + "Request header field x-a is not allowed by Access-Control-Allow-Headers in preflight response.",
 			with(chromium, func(m *Message) { m.Code, m.Header, m.Preflight = browser.HeaderNotAllowed, "x-a", true }),
 		},
+		"a header that is not valid": {
+			accessTo + "Request header field x-a{ is not allowed by Access-Control-Allow-Headers in preflight response.",
+			with(chromium, func(m *Message) { m.Code, m.Preflight = browser.HeaderNotAllowed, true }),
+		},
+		"a value that is not printable": {
+			accessTo + "The 'Access-Control-Allow-Origin' header has a value 'a\ue000b' that is not equal to the supplied origin. Have the server send the header with a valid value.",
+			with(chromium, func(m *Message) { m.Code, m.Value = browser.AllowOriginMismatch, `a\ue000b` }),
+		},
 		"values that are not valid": {
 			"Access to fetch at 'javascript' from origin 'https://app.example.com/a' has been blocked by CORS policy: Method {\tis not allowed by Access-Control-Allow-Methods in preflight response.",
 			Message{Browser: Chromium, Code: browser.MethodNotAllowed, Preflight: true},
