@@ -19,9 +19,9 @@ type prefix6 struct {
 	// succession, after the two colons if they have come; before, before them.
 	run, longest, before uint8
 	colons               bool // two colons have come
-	// local tells how much of the beginning is that of an address that is private
-	// (fc00::/7) or of the link (fe80::/10).
-	local local6
+	// global says that the address is in 2000::/3, as far as its beginning tells.
+	// Nobody can rent another one: https://www.iana.org/assignments/ipv6-address-space
+	global bool
 }
 
 type last6 uint8
@@ -33,18 +33,6 @@ const (
 	colon6
 	twoColons6
 	closed6
-)
-
-type local6 uint8
-
-const (
-	undecided6 local6 = iota
-	f6                // "f"
-	private6          // "fc" or "fd"
-	fe6               // "fe"
-	link6             // "fe8" to "feb"
-	global6
-	local6Proven
 )
 
 // addresses6 looks for IPv6 addresses that match.
@@ -66,10 +54,7 @@ func (w *web) addresses6() {
 		w.domain("["+likely, w.scheme+"://["+likely+end)
 	}
 	if w.more() {
-		list(prefix6.public, func(origin string) bool {
-			host := hostOf(origin)
-			return host == "[::]" || host == "[::1]" || w.domain(host, origin)
-		})
+		list(func(p prefix6) bool { return p.global }, func(origin string) bool { return w.domain(hostOf(origin), origin) })
 	}
 	list(func(prefix6) bool { return true }, func(origin string) bool {
 		o, ok := w.admits(origin)
@@ -161,10 +146,6 @@ func (a *addresses6) next(p prefix6, yield func(byte, prefix6) bool) {
 	}
 }
 
-// public reports whether a whole address is neither private nor of the link. The
-// machine itself is not told from others.
-func (p prefix6) public() bool { return p.local != local6Proven }
-
 func (p prefix6) digit(c byte) (prefix6, bool) {
 	switch {
 	case p.last == firstColon6 || p.last == digit6 && (p.zero || p.digits == 4):
@@ -178,19 +159,8 @@ func (p prefix6) digit(c byte) (prefix6, bool) {
 	}
 	p.last = digit6
 	p.digits++
-	if p.pieces == 1 && !p.colons {
-		switch {
-		case p.digits == 1 && c == 'f':
-			p.local = f6
-		case p.local == f6 && (c == 'c' || c == 'd'):
-			p.local = private6
-		case p.local == f6 && c == 'e':
-			p.local = fe6
-		case p.local == fe6 && (c == '8' || c == '9' || c == 'a' || c == 'b'):
-			p.local = link6
-		case p.local != private6 && p.local != link6:
-			p.local = global6
-		}
+	if p.pieces == 1 && !p.colons && p.digits == 1 {
+		p.global = c == '2' || c == '3'
 	}
 	return p, true
 }
@@ -203,13 +173,8 @@ func (p *prefix6) piece() {
 	} else {
 		p.run = 0
 	}
-	if p.local == private6 || p.local == link6 {
-		p.local = local6Proven
-		if p.digits < 4 {
-			p.local = global6
-		}
-	} else if p.local != local6Proven {
-		p.local = global6
+	if p.pieces == 1 && !p.colons {
+		p.global = p.global && p.digits == 4
 	}
 	p.digits, p.zero = 0, false
 }
@@ -225,7 +190,7 @@ func (p prefix6) colon() (prefix6, bool) {
 		if p.colons || p.run > 0 {
 			return p, false
 		}
-		p.colons, p.last, p.local = true, twoColons6, max(p.local, global6)
+		p.colons, p.last = true, twoColons6
 		p.before, p.longest = p.longest, 0
 	default:
 		return p, false

@@ -29,7 +29,7 @@ type analysis struct {
 // the public suffix list.
 func analyze(re *origins.Regexp, list suffixes.Node) (Verdict, map[string]string) {
 	unproven := Verdict{Open: true, Unproven: true}
-	parsed, anyBefore := re.Syntax()
+	parsed := re.Syntax()
 	m, start, err := newMachine(parsed)
 	if err != nil {
 		return unproven, nil
@@ -37,8 +37,8 @@ func analyze(re *origins.Regexp, list suffixes.Node) (Verdict, map[string]string
 	a := &analysis{re: re, m: m, start: start, list: list, domains: make(map[string]string)}
 	a.Meant = meant(parsed, list)
 	a.webOrigins()
-	a.anyScheme = !m.over && len(a.domains) <= MaxDomains && m.read(start, "anyscheme://") != dead
-	a.otherOrigins(anyBefore)
+	a.anyScheme = !m.over && len(a.domains) <= MaxDomains && m.read(start, anyScheme+"://") != dead
+	a.otherOrigins()
 	if m.over {
 		unproven.Meant, unproven.Insecure = a.Meant, a.Insecure
 		return unproven, a.domains

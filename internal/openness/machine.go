@@ -164,32 +164,35 @@ func (m *machine) explore(state int, ahead rune, representatives charSet) {
 	var targets [8]known
 	n := 0
 	var edges []edge
-	for c := range read.and(representatives).all {
-		readers := uint64(0)
-		m.outs = m.outs[:0]
-		for i, pc := range pcs {
-			if inst := &m.prog.Inst[pc]; m.alphabet.set(inst).has(c) {
-				m.outs = append(m.outs, inst.Out)
-				readers |= 1 << (i % 64)
+	read = read.and(representatives)
+	for _, kind := range []charSet{letters, digits, originChars.less(letters.or(digits))} { // the plainest texts first
+		for c := range read.and(kind).all {
+			readers := uint64(0)
+			m.outs = m.outs[:0]
+			for i, pc := range pcs {
+				if inst := &m.prog.Inst[pc]; m.alphabet.set(inst).has(c) {
+					m.outs = append(m.outs, inst.Out)
+					readers |= 1 << (i % 64)
+				}
 			}
-		}
-		m.spend(1 + len(pcs)/8)
-		to := -1
-		for _, t := range targets[:n] {
-			if len(pcs) <= 64 && t.readers == readers {
-				to = t.to
+			m.spend(1 + len(pcs)/8)
+			to := -1
+			for _, t := range targets[:n] {
+				if len(pcs) <= 64 && t.readers == readers {
+					to = t.to
+				}
 			}
-		}
-		if to < 0 {
-			slices.Sort(m.outs)
-			to = m.state(slices.Compact(m.outs), behind)
-			if n < len(targets) {
-				targets[n] = known{readers, to}
-				n++
+			if to < 0 {
+				slices.Sort(m.outs)
+				to = m.state(slices.Compact(m.outs), behind)
+				if n < len(targets) {
+					targets[n] = known{readers, to}
+					n++
+				}
 			}
-		}
-		if to != dead {
-			edges = append(edges, edge{m.alphabet.class[c], to})
+			if to != dead {
+				edges = append(edges, edge{m.alphabet.class[c], to})
+			}
 		}
 	}
 	m.states[state].edges = append(m.states[state].edges, edges...)

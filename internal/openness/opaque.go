@@ -30,11 +30,8 @@ var (
 )
 
 // otherOrigins notes the hosts of schemes other than http, https and file.
-// anyBefore tells that the expression need only match the end of an origin.
-func (a *analysis) otherOrigins(anyBefore bool) {
-	if !anyBefore {
-		a.likelyOrigins()
-	}
+func (a *analysis) otherOrigins() {
+	a.likelyOrigins()
 	if !a.more() {
 		return
 	}
@@ -62,9 +59,6 @@ func (a *analysis) otherOrigins(anyBefore bool) {
 			return true
 		}
 		a.found = true
-		if _, left := a.admits(anyScheme + strings.TrimPrefix(s, scheme) + end); anyBefore && left {
-			return false // who leaves the scheme open thinks of web pages
-		}
 		return a.domain(s, s+end)
 	})
 }
@@ -116,7 +110,7 @@ func schemeOr(scheme string) string {
 }
 
 // anyScheme is a scheme that no expression names.
-const anyScheme = "any-scheme-at-all"
+const anyScheme = "anyscheme"
 
 // read returns the position after c.
 func (n opaqueNode) read(c byte, known []string) (opaqueNode, bool) {

@@ -11,7 +11,7 @@ import (
 // verdicts, so that a reload does not judge again, and sites that have the same
 // expression share one. It is safe for concurrent use.
 func JudgeRegexp(re *origins.Regexp) Verdict {
-	key := re.Key()
+	key := re.String()
 	if v, ok := remembered.get(key); ok {
 		return v
 	}

@@ -18,7 +18,6 @@ const (
 // keeps only what matching needs.
 type Regexp struct {
 	expr string
-	part bool // a part of the origin may match
 	// An origin that matches has these at its ends, and in between what re matches.
 	prefix, suffix string
 	re             *regexp.Regexp
@@ -27,7 +26,7 @@ type Regexp struct {
 // CompileRegexp compiles an expression. It is an error if it is longer than 1,024
 // bytes, or if it matches "null" or the empty string, which are no origins.
 func CompileRegexp(expr string) (*Regexp, error) {
-	re, err := compile(expr, false)
+	re, err := compile(expr)
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +38,7 @@ func CompileRegexp(expr string) (*Regexp, error) {
 	return re, nil
 }
 
-// CompileUnanchored compiles an expression that a part of an origin must match, as
-// in matchers of header fields. It may match "null" and the empty string.
-func CompileUnanchored(expr string) (*Regexp, error) {
-	return compile(expr, true)
-}
-
-func compile(expr string, part bool) (*Regexp, error) {
+func compile(expr string) (*Regexp, error) {
 	if len(expr) > maxRegexp {
 		return nil, fmt.Errorf("regexp %q… has %d bytes: at most %d are allowed: write several regexps, or list the origins", expr[:32], len(expr), maxRegexp)
 	}
@@ -58,15 +51,12 @@ func compile(expr string, part bool) (*Regexp, error) {
 		}
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
-	if part {
-		parsed, _ = around(parsed)
-	}
 	prefix, rest, suffix := trim(parsed)
 	re, err := regexp.Compile(`\A(?:` + rest.String() + `)\z`)
 	if err != nil {
 		return nil, fmt.Errorf("regexp %q: %w", expr, err)
 	}
-	return &Regexp{expr: expr, part: part, prefix: prefix, suffix: suffix, re: re}, nil
+	return &Regexp{expr: expr, prefix: prefix, suffix: suffix, re: re}, nil
 }
 
 // trim cuts the constant ends off an expression that is to match a whole text. To
@@ -102,73 +92,18 @@ func asserts(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
 		return true
+	default:
+		return slices.ContainsFunc(re.Sub, asserts)
 	}
-	return slices.ContainsFunc(re.Sub, asserts)
 }
 
-// Syntax parses the expression once more. The whole of an origin matches what it
-// returns just if it matches the expression. anyBefore reports whether anything may
-// precede what the expression matches.
-func (re *Regexp) Syntax() (parsed *syntax.Regexp, anyBefore bool) {
+// Syntax parses the expression once more.
+func (re *Regexp) Syntax() *syntax.Regexp {
 	parsed, err := syntax.Parse(re.expr, syntax.Perl)
 	if err != nil { // not possible, as it has been parsed before
-		return &syntax.Regexp{Op: syntax.OpNoMatch}, false
+		return &syntax.Regexp{Op: syntax.OpNoMatch}
 	}
-	if re.part {
-		return around(parsed)
-	}
-	return parsed, false
-}
-
-// Key returns a text that is the same for just those expressions that match alike
-// by their spelling.
-func (re *Regexp) Key() string {
-	if re.part {
-		return "*" + re.expr // which is not an expression
-	}
-	return re.expr
-}
-
-// around returns an expression that matches what has a part that matches.
-func around(parsed *syntax.Regexp) (whole *syntax.Regexp, anyBefore bool) {
-	anything := func() *syntax.Regexp {
-		return &syntax.Regexp{Op: syntax.OpStar, Sub: []*syntax.Regexp{{Op: syntax.OpAnyChar}}}
-	}
-	whole = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{parsed}}
-	begins, ends := anchors(parsed)
-	if !begins {
-		whole.Sub = slices.Insert(whole.Sub, 0, anything())
-	}
-	if !ends {
-		whole.Sub = append(whole.Sub, anything())
-	}
-	return whole, !begins
-}
-
-// anchors reports whether whatever an expression matches begins, and ends, where
-// the text does.
-func anchors(re *syntax.Regexp) (begins, ends bool) {
-	switch re.Op {
-	case syntax.OpBeginText:
-		return true, false
-	case syntax.OpEndText:
-		return false, true
-	case syntax.OpCapture:
-		return anchors(re.Sub[0])
-	case syntax.OpConcat:
-		begins, _ = anchors(re.Sub[0])
-		_, ends = anchors(re.Sub[len(re.Sub)-1])
-		return begins, ends
-	case syntax.OpAlternate:
-		begins, ends = true, true
-		for _, sub := range re.Sub {
-			b, e := anchors(sub)
-			begins, ends = begins && b, ends && e
-		}
-		return begins, ends
-	default:
-		return false, false
-	}
+	return parsed
 }
 
 // Match reports whether the whole of o matches.
@@ -185,8 +120,7 @@ func (re *Regexp) String() string { return re.expr }
 // Finite returns all origins that match, if the expression spells out at most a
 // few hundred of them. None means that it is dead: it matches no origin.
 func (re *Regexp) Finite() (patterns []Pattern, ok bool) {
-	parsed, _ := re.Syntax()
-	candidates, ok := enumerate(parsed.Simplify())
+	candidates, ok := enumerate(re.Syntax().Simplify())
 	if !ok {
 		return nil, false
 	}

@@ -225,6 +225,8 @@ func advice(claim *Claim) string {
 		return claim.Advice
 	case claim.Option != "allow_origins_regexp":
 		return "write the exact origins"
+	case v.AnyScheme:
+		return "begin the expression with https://"
 	case v.Meant != "" && (v.Unproven || strings.HasPrefix(v.Witness, "http")):
 		return `write https://(.+\.)?` + regexp.QuoteMeta(v.Meant) + " for that domain and all below it, or the exact origins"
 	}
