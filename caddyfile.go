@@ -3,6 +3,7 @@ package caddycors
 import (
 	"encoding/json"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -38,7 +39,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err != nil {
 		return nil, err
 	}
-	if looksAtOrigin(matcher) {
+	if looksAtOrigin(matcher) && !othersCatchTheRest(h, file, line) {
 		caddy.Log().Named("http.handlers.cors").Warn(
 			"the matcher of cors looks at Origin: responses to requests that it does not match lack Vary: Origin, and caches may serve them to other origins; write the origins as arguments of cors instead",
 			zap.String("file", file), zap.Int("line", line))
@@ -59,6 +60,62 @@ func looksAtOrigin(matcher caddy.ModuleMap) bool {
 }
 
 var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|header\w*[(\[].*['"]origin\\?['"]`)
+
+// othersCatchTheRest reports whether another cors of the block of the one in a line
+// applies to all requests: it then sets Vary where the first does not match.
+//
+// A directive sees only its own tokens, but Caddy's helper has those of the site.
+// Where this version of Caddy keeps them elsewhere, there is a warning too many.
+func othersCatchTheRest(h httpcaddyfile.Helper, file string, line int) bool {
+	segments := reflect.ValueOf(h).FieldByName("parentBlock")
+	if segments.Kind() == reflect.Struct {
+		segments = segments.FieldByName("Segments")
+	}
+	if segments.Kind() != reflect.Slice {
+		return false
+	}
+	blocks, opened := []int{0}, 0 // the open blocks, and how many have been opened
+	own, catching := -1, make(map[int]bool)
+	for i := range segments.Len() {
+		tokens, before := segments.Index(i), tokenPlace{}
+		for j := range tokens.Len() {
+			text, at := tokenAt(tokens, j)
+			begins := at != before
+			before = at
+			block := blocks[len(blocks)-1]
+			switch {
+			case text == "{":
+				opened++
+				blocks = append(blocks, opened)
+			case text == "}" && len(blocks) > 1:
+				blocks = blocks[:len(blocks)-1]
+			case text != "cors" || !begins:
+			case at == tokenPlace{file, int64(line)}:
+				own = block
+			default:
+				next, nextAt := "", tokenPlace{}
+				if j+1 < tokens.Len() {
+					next, nextAt = tokenAt(tokens, j+1)
+				}
+				if nextAt != at || next == "*" || !strings.HasPrefix(next, "@") && !strings.HasPrefix(next, "/") {
+					catching[block] = true
+				}
+			}
+		}
+	}
+	return catching[own]
+}
+
+type tokenPlace struct {
+	file string
+	line int64
+}
+
+// tokenAt returns the text of a token, and where it is.
+func tokenAt(tokens reflect.Value, i int) (text string, at tokenPlace) {
+	token := tokens.Index(i)
+	return token.FieldByName("Text").String(), tokenPlace{token.FieldByName("File").String(), token.FieldByName("Line").Int()}
+}
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //

@@ -117,3 +117,39 @@ func TestMatcherWarning(t *testing.T) {
 		}
 	}
 }
+
+// TestMatcherWarningOfSeveral: there is no warning where another cors of the block
+// sets Vary on the responses that the matcher leaves out.
+func TestMatcherWarningOfSeveral(t *testing.T) {
+	const partner = "@p header Origin https://p.example\ncors @p https://p.example\n"
+	for site, want := range map[string]bool{
+		partner + "cors https://a.example":                                             false,
+		"cors https://a.example\n" + partner:                                           false,
+		partner + "cors * *":                                                           false,
+		partner + "cors {\nallow_origins https://a.example\n}":                         false,
+		partner + "cors /api/* https://a.example":                                      true,
+		partner + "@q path /api/*\ncors @q https://a.example":                          true,
+		partner + "handle /api/* {\ncors https://a.example\n}":                         true,
+		"handle {\n" + partner + "cors https://a.example\n}":                           false,
+		"handle {\n" + partner + "}\ncors https://a.example":                           true,
+		"handle /a {\n" + partner + "}\nhandle /b {\ncors https://a.example\n}":        true,
+		"route {\nroute {\n" + partner + "}\n" + "cors https://a.example\n}":           true,
+		"import two https://a.example\n" + partner:                                     false,
+		partner + "respond cors\nheader X cors\n":                                      true,
+		partner + "@r header Origin https://r.example\ncors @r https://r.example\n":    true,
+		partner + strings.ReplaceAll(partner, "p", "s") + "\ncors https://a.example\n": false,
+	} {
+		config := filepath.Join(t.TempDir(), "Caddyfile")
+		text := "(two) {\n\tcors {args[0]}\n}\nhttp://localhost {\n" + site + "\n}\nhttp://other.localhost {\n\tcors https://a.example\n}\n"
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := corstest.CaddyCommand(t, "adapt", "--config", config).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", site, err, out)
+		}
+		if got := strings.Contains(string(out), "the matcher of cors looks at Origin"); got != want {
+			t.Errorf("%s: warned %t, want %t", site, got, want)
+		}
+	}
+}
