@@ -168,11 +168,6 @@ func (h *Handler) literals() *policy.Config {
 	return config
 }
 
-// pendingSources stands for sources that are not loaded yet.
-func pendingSources(raw []json.RawMessage) []policy.Source {
-	return slices.Repeat([]policy.Source{policy.Pending}, len(raw))
-}
-
 // environmentVariable is how Caddyfiles name a variable that has no default.
 var environmentVariable = regexp.MustCompile(`\{\$([^{}:]+)\}`)
 

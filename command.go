@@ -32,10 +32,16 @@ func init() {
 				}
 				return cmd.Help()
 			}
-			cmd.AddCommand(checkCommand(), explainCommand(), sourcesCommand())
+			cmd.AddCommand(checkCommand(), sourcesCommand())
+			for _, command := range furtherCommands {
+				cmd.AddCommand(command())
+			}
 		},
 	})
 }
+
+// furtherCommands are the subcommands that other files have.
+var furtherCommands []func() *cobra.Command
 
 // Exit statuses of `caddy cors check` and `caddy cors explain`.
 const (

@@ -12,6 +12,10 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/explain"
 )
 
+func init() {
+	furtherCommands = append(furtherCommands, explainCommand)
+}
+
 func explainCommand() *cobra.Command {
 	var call callFlags
 	var noCheck, asJSON bool

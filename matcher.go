@@ -104,14 +104,6 @@ func (m *MatchOrigin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return at.err(&findings.Problems)
 }
 
-// nearestSource returns the way to write a source of the given name, or "".
-func nearestSource(name string) string {
-	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
-		return "dynamic " + name
-	}
-	return ""
-}
-
 // Provision loads the sources and compiles the origins.
 func (m *MatchOrigin) Provision(ctx caddy.Context) error {
 	m.logger = ctx.Logger()

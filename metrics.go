@@ -33,6 +33,20 @@ var outcomes = func() (list []policy.Decision) {
 
 var kinds = []policy.Kind{policy.Actual, policy.Preflight}
 
+// agreement says whether a response allows the same as the policy.
+type agreement uint8
+
+const (
+	agreementSame agreement = iota
+	agreementDifferent
+	agreementUnknown // the next handler has not responded, or browsers do not send such a request
+	numAgreements
+)
+
+func (a agreement) String() string {
+	return [...]string{"same", "different", "unknown"}[a]
+}
+
 // counters are the counters of one handler. They are looked up once, so that a
 // request pays for an addition only. No label comes from a request.
 type counters struct {

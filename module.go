@@ -231,7 +231,7 @@ func (h *Handler) Validate() error {
 // headers of its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if decider, ok := decided(w, h.ReportOnly); ok {
-		if h.debug && decider != nil && decider != h && (h.parts == nil || h.parts != decider.parts) {
+		if h.debug {
 			h.logSilenced(decider)
 		}
 		return next.ServeHTTP(w, r)
@@ -250,7 +250,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.answerPreflight(w, r, &d)
 		return nil
 	}
-	rw := newResponseWriter(w, r, h, h.policy.Answer(r, &d), d.Origin)
+	rw := newResponseWriter(w, r, h.named(), h.policy.Answer(r, &d), d.Origin)
 	defer rw.end()
 	if h.rejects(r, &d) {
 		return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("cross-origin request rejected: %s", d.Reason))

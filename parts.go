@@ -168,8 +168,21 @@ func (h *Handler) decide(r *http.Request) (*Handler, policy.Decision) {
 	return h, d
 }
 
-// logSilenced logs that another handler decides about r, at debug level.
-func (h *Handler) logSilenced(decider *Handler) {
+// named returns the handler for messages at debug level, or nil if none are logged.
+func (h *Handler) named() any {
+	if h.debug {
+		return h
+	}
+	return nil
+}
+
+// logSilenced logs that another handler decides, at debug level, unless it is a
+// part of the same policy.
+func (h *Handler) logSilenced(other any) {
+	decider, ok := other.(*Handler)
+	if !ok || decider == h || h.parts != nil && h.parts == decider.parts {
+		return
+	}
 	if entry := h.logger.Check(zap.DebugLevel, "another cors decides"); entry != nil {
 		entry.Write(zap.Strings("decides", decider.origins()), zap.Strings("silenced", h.origins()))
 	}

@@ -18,7 +18,7 @@ func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request, d *pol
 // of its response.
 func (h *Handler) passPreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *policy.Decision, counted bool) (err error) {
 	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	rw := newResponseWriter(sw, r, h, h.policy.Answer(r, d), d.Origin)
+	rw := newResponseWriter(sw, r, h.named(), h.policy.Answer(r, d), d.Origin)
 	asked := r
 	if h.debug {
 		asked = r.Clone(r.Context()) // for the log, since the next handler may change r

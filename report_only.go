@@ -17,24 +17,10 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
 )
 
-// agreement says whether a response allows the same as the policy.
-type agreement uint8
-
-const (
-	agreementSame agreement = iota
-	agreementDifferent
-	agreementUnknown // the next handler has not responded, or browsers do not send such a request
-	numAgreements
-)
-
-func (a agreement) String() string {
-	return [...]string{"same", "different", "unknown"}[a]
-}
-
 // report passes a request on, and reports the decision, and how it compares with
 // the response. It changes nothing.
 func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *policy.Decision, counted bool) error {
-	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: h}
+	sw := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, reporter: h}
 	if d.Result == policy.None || d.Result == policy.SameOrigin {
 		h.record(r, d, counted)
 		return next.ServeHTTP(sw, r)

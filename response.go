@@ -29,11 +29,11 @@ type responseWriter struct {
 	late    bool  // the server reads the map after WriteHeader as well
 }
 
-// newResponseWriter returns the writer for the response to r. h is the handler that
-// decides, and a the answer.
-func newResponseWriter(w http.ResponseWriter, r *http.Request, h *Handler, a *policy.Answer, origin string) *responseWriter {
-	if h.debug {
-		w = &namingWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, h}
+// newResponseWriter returns the writer for the response to r. a is the answer, and
+// decider the handler that decides, or nil if nobody needs its name.
+func newResponseWriter(w http.ResponseWriter, r *http.Request, decider any, a *policy.Answer, origin string) *responseWriter {
+	if decider != nil {
+		w = &namingWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, decider}
 	}
 	return &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
@@ -111,15 +111,15 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type namingWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	handler *Handler
+	decider any
 }
 
 // statusWriter notes the status of a response.
 type statusWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	handler *Handler // the one that reports, or nil
-	status  int      // 0 until WriteHeader has been called
+	reporter any // the handler that reports, or nil
+	status   int // 0 until WriteHeader has been called
 }
 
 // WriteHeader notes the final status, the first of them.
@@ -153,17 +153,17 @@ func isFinal(status int) bool {
 // decided reports whether a cors handler further out decides about the response
 // that w writes, and returns it where debug messages are logged. To a handler with
 // report_only, another one with report_only counts as well.
-func decided(w http.ResponseWriter, reportOnly bool) (decider *Handler, ok bool) {
+func decided(w http.ResponseWriter, reportOnly bool) (decider any, ok bool) {
 	for {
 		switch t := w.(type) {
 		case *responseWriter:
 			if named, ok := t.ResponseWriter.(*namingWriter); ok {
-				decider = named.handler
+				decider = named.decider
 			}
 			return decider, true
 		case *statusWriter:
-			if reportOnly && t.handler != nil {
-				return t.handler, true
+			if reportOnly && t.reporter != nil {
+				return t.reporter, true
 			}
 			w = t.ResponseWriter
 		case interface{ Unwrap() http.ResponseWriter }:

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -131,6 +132,19 @@ func (s *liveSource) openList(ctx caddy.Context, config sources.ListConfig) erro
 	}
 	s.source = list
 	return nil
+}
+
+// nearestSource returns the way to write a source of the given name, or "".
+func nearestSource(name string) string {
+	if _, err := caddy.GetModule(sourceNamespace + "." + name); err == nil {
+		return "dynamic " + name
+	}
+	return ""
+}
+
+// pendingSources stands for sources that are not loaded yet.
+func pendingSources(raw []json.RawMessage) []policy.Source {
+	return slices.Repeat([]policy.Source{policy.Pending}, len(raw))
 }
 
 // unmarshalSource parses the source that follows dynamic, and appends its JSON.
