@@ -222,7 +222,7 @@ func TestHonestPolicies(t *testing.T) {
 		{re(`^https://(10\.\d{1,3}|192\.168)\.\d{1,3}\.\d{1,3}(:\d+)?$`), "https://192.168.0.9"},
 		{re(`^https://172\.(1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}(:\d+)?$`), "https://172.20.0.4:8443"},
 		{re(`^https://169\.254\.\d+\.\d+$`), "https://169.254.1.2"},
-		{re(`^https://\[f[cd][0-9a-f]{2}:[0-9a-f:]+\](:\d+)?$`), "https://[fd00::1]:8443"},
+		{re(`^https://\[f[cd][0-9a-f:]+\](:\d+)?$`), "https://[fd00::1]:8443"},
 		{re(`^https?://(localhost|.*\.localhost)(:\d+)?$`), "https://x.y.localhost"},
 
 		// Regexps for other schemes.
