@@ -94,11 +94,11 @@ func TestOpenExpressions(t *testing.T) {
 	for _, tc := range []struct{ rule, open, closed string }{
 		{
 			"a finite expression is judged as any other", `https://app.example\.com https://foo.co\.uk https://[a-z]example\.com https://.web\.app https://(www.)?example\.com https://shop[a-q]\.com`,
-			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com`,
+			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com https://(a{10}|b\.c\.d\.e\.f\.g\.h)[a-z]{60}\.example\.com`,
 		},
 		{
 			"addresses of anyone", `https://\d+\.\d+\.\d+\.\d+(:\d+)? https://[\d.]+ https://203\.0\.113\.\d+ https://172\.\d+\.0\.1 https://100\.64\.\d+\.\d+ https://(1\d\d|10)\.\d+\.\d+\.\d+ https://1\.2\.3\.(1?\d)`,
-			`https://192\.168\.\d+\.\d+ https://10\.[\d.]+ https://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+ https://127\.\d+\.\d+\.\d+ https://169\.254\.\d+\.\d+ https://203\.0\.113\.7 https://1\.2\.3\.(1?[0-7]) http://192\.168\.[\d.]+(:\d+)?`,
+			`https://192\.168\.\d+\.\d+ https://10\.[\d.]+ https://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+ https://127\.\d+\.\d+\.\d+ https://169\.254\.\d+\.\d+ https://203\.0\.113\.7 https://0\.\d+\.\d+\.\d+ https://(22[4-9]|2[3-5]\d)\.\d+\.\d+\.\d+ https://1\.2\.3\.(1?[0-7]) http://192\.168\.[\d.]+(:\d+)?`,
 		},
 		{
 			"IPv6 addresses of anyone", `https://\[[0-9a-f:]+\] https://\[[0-9a-f:]+\](:\d+)? https://\[2001:db8:[0-9a-f:]+\] https://\[[23][0-9a-f:]+\] https://\[2001:db8::1?[0-9]\] https://\[[0-9a-f]{4}::1\]`,
