@@ -195,8 +195,9 @@ func sourcesCommand() *cobra.Command {
 		Short: "Shows the sources of origins of the running Caddy instance",
 		Long: `
 Asks the admin API of the running Caddy instance for its dynamic origins. For each
-source, it shows how many origins it has, when it was last refreshed, and its last
-error. The address of the API is found as in the reload command.
+source, it shows its state, how many origins it has, when it was last refreshed, and
+its last error. The state is ok or failing, by the last refresh or question, or
+starting if there has been none yet. The address of the API is found as in the reload command.
 `,
 		Args: cobra.NoArgs,
 	}
@@ -224,7 +225,7 @@ error. The address of the API is found as in the reload command.
 
 func printSources(w io.Writer, all []sources.Status) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "SOURCE\tORIGINS\tLAST REFRESH\tERRORS\tLAST ERROR\n")
+	fmt.Fprint(table, "SOURCE\tSTATE\tORIGINS\tLAST REFRESH\tERRORS\tLAST ERROR\n")
 	when := func(t *time.Time) string {
 		if t == nil {
 			return "never"
@@ -236,7 +237,7 @@ func printSources(w io.Writer, all []sources.Status) error {
 		if s.LastError != "" {
 			failure = when(s.LastErrorTime) + ": " + check.Clean(s.LastError)
 		}
-		fmt.Fprint(table, check.Clean(s.Source), "\t", s.Origins, "\t", when(s.LastRefresh), "\t", s.RefreshErrors, "\t", failure, "\n")
+		fmt.Fprint(table, check.Clean(s.Source), "\t", s.State, "\t", s.Origins, "\t", when(s.LastRefresh), "\t", s.RefreshErrors, "\t", failure, "\n")
 	}
 	return table.Flush()
 }

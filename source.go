@@ -71,7 +71,7 @@ type foreignSource struct{ OriginSource }
 func (s foreignSource) Allows(r *http.Request, o origins.Origin) (policy.Admission, error) {
 	allowed, err := s.AllowsOrigin(r, o.String())
 	if !allowed || err != nil {
-		return policy.Refused, err
+		return policy.Refused, sources.Brief(err)
 	}
 	return policy.Admitted, nil
 }
@@ -102,6 +102,13 @@ func (s *liveSource) Allows(r *http.Request, o origins.Origin) (policy.Admission
 
 // Claims yields what the source can admit.
 func (s *liveSource) Claims() iter.Seq[policy.Claim] { return s.source.Claims() }
+
+// Overrule tells the source what a policy denies although the source admits it.
+func (s *liveSource) Overrule(insecure, open bool) {
+	if source, ok := s.source.(policy.Overruled); ok {
+		source.Overrule(insecure, open)
+	}
+}
 
 // AllowsOrigin reports whether the source allows the origin.
 func (s *liveSource) AllowsOrigin(r *http.Request, origin string) (bool, error) {

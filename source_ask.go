@@ -38,7 +38,8 @@ type AskSource struct {
 	// are replaced. Required.
 	URL string `json:"url,omitempty"`
 
-	// How long an answer may take. Default: 2s.
+	// How long an answer may take, and how long a question waits for its turn if
+	// too many are being asked. Default: 2s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// How long a yes is valid. Default: 5m.
@@ -51,11 +52,15 @@ type AskSource struct {
 	// all. Default: 1h.
 	MaxStale *caddy.Duration `json:"max_stale,omitempty"`
 
-	// How many answers of each kind are kept. Default: 10000.
+	// How many answers of each kind are kept. One origin may have all of them. When
+	// there are as many, the origin that has the most gives way first.
+	// Default: 10000.
 	CacheSize int `json:"cache_size,omitempty"`
 
-	// How many questions are asked at once. While there are as many, only origins
-	// whose answer is known are allowed. Default: 16.
+	// How many questions are asked at once. Beyond it, questions wait, 64 times as
+	// many at most, and each as long as `timeout` at most. Then the origin is not
+	// allowed. A quarter is reserved for renewing a yes, which never waits: while
+	// there is no room, the old answer stays valid, up to `max_stale`. Default: 16.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
 	liveSource

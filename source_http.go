@@ -23,8 +23,10 @@ func init() {
 // HTTPSource allows the origins of a list that a URL serves, written as for the
 // source `file`. The list is fetched in the background, with conditional requests
 // if the server sends an `ETag` or `Last-Modified`. Responses must have the status
-// 200 or 304. Until the first good response, no origin is allowed. After a bad
-// one, the previous list stays in force.
+// 200 or 304. Over HTTP/1, they must have a `Content-Length` or be chunked:
+// otherwise a lost connection could shorten the list. Until the first good
+// response, no origin is allowed. After a bad one, the previous list stays in
+// force.
 type HTTPSource struct {
 	// The URL, with `http` or `https`. Redirects are not followed. The
 	// placeholders `{env.*}` and `{file.*}` are replaced. Required.

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/policy"
+	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
 
 func init() {
@@ -112,7 +113,7 @@ func (s *MatchSource) Allows(r *http.Request, _ origins.Origin) (policy.Admissio
 	for _, set := range s.sets {
 		admission, err := set.admits(r)
 		if err != nil || admission == policy.Admitted {
-			return admission, err
+			return admission, sources.Brief(err)
 		}
 		result = max(result, admission)
 	}
@@ -133,6 +134,16 @@ func (s *MatchSource) Claims() iter.Seq[policy.Claim] {
 			if !yield(set.claim()) {
 				return
 			}
+		}
+	}
+}
+
+// Overrule tells the lists in matchers origin what a policy denies although they
+// admit it.
+func (s *MatchSource) Overrule(insecure, open bool) {
+	for _, set := range s.sets {
+		if set.origin != nil && set.origin.policy != nil {
+			set.origin.policy.Overrule(insecure, open)
 		}
 	}
 }

@@ -11,6 +11,48 @@ import (
 type List struct {
 	closed, open Index
 	commented    bool
+	risks        [numRisks]Lines // by the risks that the entries of a line have
+}
+
+// ListErrors tells what is wrong with a list.
+type ListErrors struct {
+	Lines []*ListError // the first 10 bad lines
+	More  int          // how many other lines are bad
+}
+
+// Error returns the errors of the lines, one a line.
+func (e *ListErrors) Error() string {
+	var text strings.Builder
+	for i, line := range e.Lines {
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		text.WriteString(line.Error())
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&text, "\nand %d more bad lines", e.More)
+	}
+	return text.String()
+}
+
+// Unwrap returns the errors of the lines.
+func (e *ListErrors) Unwrap() (errs []error) {
+	for _, line := range e.Lines {
+		errs = append(errs, line)
+	}
+	return errs
+}
+
+// Places says which lines are bad, without their text.
+func (e *ListErrors) Places() string {
+	bad := Lines{Count: len(e.Lines) + e.More}
+	for _, line := range e.Lines {
+		bad.First = append(bad.First, line.Line)
+	}
+	if bad.Count == 1 {
+		return bad.String() + " is not a valid entry of a list"
+	}
+	return bad.String() + " are not valid entries of a list"
 }
 
 // A ListError tells what is wrong with a line of a list.
@@ -35,12 +77,13 @@ const maxQuote = 64
 // ParseList parses the text of a list. It may hold exact origins and patterns
 // with wildcards for subdomains and ports: neither "*" nor "null", nor a whole
 // scheme. The list keeps the text. If a line is bad, the whole list is, and the
-// error is a *ListError. open reports whether strangers can obtain an origin of a
+// error is a *ListErrors. open reports whether strangers can obtain an origin of a
 // pattern; it is asked about each more than once.
 func ParseList(text string, open func(Pattern) bool) (*List, error) {
 	l := new(List)
 	text = strings.TrimPrefix(text, "\uFEFF")
 	number := 0
+	var bad ListErrors
 	for rest := text; rest != ""; {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
@@ -50,9 +93,18 @@ func ParseList(text string, open func(Pattern) bool) (*List, error) {
 		if entry == "" && (comment == "" || comment[0] == '#') {
 			continue
 		}
-		if err := checkEntry(entry, comment); err != nil {
-			return nil, &ListError{number, strings.ToValidUTF8(line[:min(len(line), maxQuote)], "\uFFFD"), err}
+		switch p, ok := parseEntry(entry, comment); {
+		case ok:
+			l.risks[risksOf(p, open)].add(number)
+		case len(bad.Lines) < maxLines:
+			quote := strings.ToValidUTF8(line[:min(len(line), maxQuote)], "\uFFFD")
+			bad.Lines = append(bad.Lines, &ListError{number, quote, explainEntry(entry, comment)})
+		default:
+			bad.More++
 		}
+	}
+	if len(bad.Lines) > 0 {
+		return nil, &bad
 	}
 	entries := func(want bool) func(func(Pattern, int)) {
 		return func(yield func(Pattern, int)) {
@@ -81,8 +133,17 @@ func splitLine(line string) (entry, rest string) {
 	return line, ""
 }
 
-// checkEntry returns what is wrong with an entry and what follows it on its line.
-func checkEntry(entry, comment string) error {
+// parseEntry parses an entry and what follows it on its line.
+func parseEntry(entry, comment string) (p Pattern, ok bool) {
+	if comment != "" && comment[0] != '#' {
+		return p, false
+	}
+	p, ok = parsePattern(entry)
+	return p, ok && !p.anyHost
+}
+
+// explainEntry returns what is wrong with an entry that parseEntry refuses.
+func explainEntry(entry, comment string) error {
 	if comment != "" && comment[0] != '#' {
 		return errors.New("has more than one entry: write one origin a line, and # before a comment")
 	}
@@ -92,14 +153,12 @@ func checkEntry(entry, comment string) error {
 		return errors.New("allows every origin, which a list cannot: write allow_origins *")
 	case entry == Null:
 		return errors.New("is the origin of nobody in particular, which a list cannot allow: remove it")
-	case !ok && len(entry) > maxQuote: // what is wrong with it would quote it
-		return errors.New("is no origin: write origins such as https://app.example.com")
-	case !ok:
-		return errors.New(advise(entry))
-	case p.anyHost:
+	case ok && p.anyHost:
 		return errors.New("allows a whole scheme, which a list cannot: write it in allow_origins")
+	case len(entry) > maxQuote: // what is wrong with it would quote it
+		return errors.New("is no origin: write origins such as https://app.example.com")
 	}
-	return nil
+	return errors.New(advise(entry))
 }
 
 // eachEntry yields the patterns of a list without faults, and where in the text

@@ -64,6 +64,9 @@ func Compile(config *Config) (*Policy, *Findings) {
 	c.judgeWaivers()
 	c.compileAnswers()
 	c.patterns.build()
+	if c.overrulesInsecure || c.overrulesOpen {
+		c.Overrule(c.overrulesInsecure, c.overrulesOpen)
+	}
 	compiled := c.Policy // a copy, which does not keep the compiler's lists
 	return &compiled, &c.findings
 }

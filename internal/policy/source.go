@@ -22,6 +22,24 @@ type Source interface {
 	Claims() iter.Seq[Claim]
 }
 
+// Overruled is a Source that wants to know what a policy denies although the source
+// admits it, to warn of what is of no use in it.
+type Overruled interface {
+	// Overrule tells the source that a policy denies insecure origins, or those
+	// that only an open entry admits. It is called when the policy is compiled.
+	Overrule(insecure, open bool)
+}
+
+// Overrule tells the sources that another policy, of which this one is a part,
+// denies what they admit, as Overruled says.
+func (p *Policy) Overrule(insecure, open bool) {
+	for _, source := range p.sources[p.numStatic:] {
+		if source, ok := source.(Overruled); ok {
+			source.Overrule(insecure, open)
+		}
+	}
+}
+
 // Pending stands for a source of a configuration that is judged before it is
 // loaded. It admits nothing.
 var Pending Source = pending{}

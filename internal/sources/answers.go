@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"slices"
@@ -20,6 +21,10 @@ const (
 	// complaintInterval is how often failures are logged.
 	complaintInterval = time.Minute
 
+	// maxQueue is how many questions may wait to be asked, as a multiple of those
+	// that may be asked at once.
+	maxQueue = 64
+
 	// maxHostname is the length of the longest host that is asked about.
 	maxHostname = 255
 )
@@ -37,22 +42,32 @@ type knownAnswers struct {
 	mu         sync.Mutex
 	askers     []*Asker // the newest last
 	yes, no    cache
-	flights    map[question]*flight
-	unknown    int // flights of questions without an older yes
+	flights    map[question]*flight // in the queue as well as on their way
+	queue      list.List            // of *flight, the one that waits longest in front
+	flying     int                  // flights on their way
+	unknown    int                  // those of questions without an older yes
 	history    history
 	complaints rate.Sometimes // limits the log of failures
 	unlogged   int            // failures since the last one that was logged
 }
 
-// flight is a question that is being asked, for all who wait for its answer.
+// flight is a question that is being asked, or waits for its turn, for all who wait
+// for its answer.
 type flight struct {
-	done    chan struct{}
-	renewal bool // of a yes
+	question
+	asker   *Asker
+	done    chan struct{} // closed when there is an answer or an error
+	renewal bool          // of a yes
 	yes     bool
 	err     error
 	// orphaned says that the Asker was closed before the answer came. Another one
 	// has to ask again.
 	orphaned bool
+
+	// In the queue:
+	place   *list.Element // nil on its way
+	timer   *time.Timer
+	waiting int // requests
 }
 
 func newKnownAnswers() *knownAnswers {
@@ -68,10 +83,21 @@ func (k *knownAnswers) attach(a *Asker) {
 	k.askers = append(k.askers, a)
 }
 
+// detach gives up an Asker. Questions that wait to be asked through it have to be
+// asked through another one.
 func (k *knownAnswers) detach(a *Asker) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.askers = slices.DeleteFunc(k.askers, func(b *Asker) bool { return b == a })
+	for element := k.queue.Front(); element != nil; {
+		f := element.Value.(*flight)
+		element = element.Next()
+		if f.asker == a {
+			f.orphaned = true
+			k.land(f)
+		}
+	}
+	k.startNext()
 }
 
 // usable returns an Asker if it is not closed, or else the newest one that is
@@ -101,6 +127,7 @@ func (k *knownAnswers) ask(ctx context.Context, a *Asker, q question) (yes bool,
 		select {
 		case <-f.done:
 		case <-ctx.Done():
+			k.leave(f)
 			return yes, ctx.Err()
 		}
 		switch {
@@ -135,44 +162,119 @@ func (k *knownAnswers) look(a *Asker, q question) (f *flight, yes bool, err erro
 			return nil, false, known.err
 		}
 	}
-	if f = k.flights[q]; f != nil {
-		return f, yes, nil
-	}
+	f = k.flights[q]
 	usable := k.usable(a)
 	switch {
-	case usable == nil && yes:
-		return nil, true, nil
+	case f != nil && (f.place == nil || !yes):
+		f.waiting++
+		return f, yes, nil
+	case f != nil, yes && usable == nil, yes && k.flying >= a.MaxInFlight:
+		return nil, true, nil // a renewal does not wait
 	case usable == nil:
 		return nil, false, errNoAsker
-	case yes && len(k.flights) >= a.MaxInFlight:
-		return nil, true, nil
-	case !yes && (len(k.flights) >= a.MaxInFlight || k.unknown >= a.MaxInFlight-a.MaxInFlight/4):
-		// A quarter is reserved for renewals, so that a flood of unknown origins does
-		// not prevent them.
+	case !yes && k.queue.Len() >= maxQueue*a.MaxInFlight:
 		k.complain(a, errTooManyQuestions)
 		return nil, false, errTooManyQuestions
 	}
 	// The question outlives the request, whose memory it must not keep.
-	kept := question{strings.Clone(q.origin), strings.Clone(q.host)}
-	started := &flight{done: make(chan struct{}), renewal: yes}
-	k.flights[kept] = started
-	if !yes {
+	q = question{strings.Clone(q.origin), strings.Clone(q.host)}
+	f = &flight{question: q, asker: usable, done: make(chan struct{}), renewal: yes, waiting: 1}
+	k.flights[q] = f
+	if yes {
+		k.start(f)
+		return f, yes, nil
+	}
+	f.place = k.queue.PushBack(f)
+	k.startNext()
+	if f.place != nil {
+		f.timer = time.AfterFunc(usable.Timeout, func() { k.giveUp(f) })
+	}
+	return f, yes, nil
+}
+
+// startNext asks the questions in the queue, as far as there is room. A quarter of
+// the room is reserved for renewals, so that a flood of unknown origins does not
+// prevent them.
+func (k *knownAnswers) startNext() {
+	for k.queue.Len() > 0 {
+		f := k.queue.Front().Value.(*flight)
+		room := f.asker.MaxInFlight
+		if k.flying >= room || k.unknown >= room-room/4 {
+			return
+		}
+		k.dequeue(f)
+		k.start(f)
+	}
+}
+
+// start asks a question.
+func (k *knownAnswers) start(f *flight) {
+	k.flying++
+	if !f.renewal {
 		k.unknown++
 	}
-	usable.flying.Go(func() { k.fly(usable, kept, started) })
-	return started, yes, nil
+	f.asker.flying.Go(func() { k.fly(f) })
+}
+
+// dequeue takes a flight out of the queue, if it is there.
+func (k *knownAnswers) dequeue(f *flight) {
+	if f.place == nil {
+		return
+	}
+	k.queue.Remove(f.place)
+	f.place = nil
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+}
+
+// land ends a flight, whether it has been on its way or not.
+func (k *knownAnswers) land(f *flight) {
+	k.dequeue(f)
+	delete(k.flights, f.question)
+	close(f.done)
+}
+
+// giveUp ends a flight that has waited for too long.
+func (k *knownAnswers) giveUp(f *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f.place == nil {
+		return // its turn has come
+	}
+	f.err = errTooManyQuestions
+	k.complain(f.asker, f.err)
+	k.land(f)
+	k.startNext()
+}
+
+// leave ends a flight in the queue if no request waits for it any more.
+func (k *knownAnswers) leave(f *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f.waiting--; f.waiting == 0 && f.place != nil {
+		k.land(f)
+		k.startNext()
+	}
 }
 
 // fly asks a question and keeps the answer.
-func (k *knownAnswers) fly(a *Asker, q question, f *flight) {
-	f.yes, f.err = a.ask(q)
+func (k *knownAnswers) fly(f *flight) {
+	a := f.asker
+	f.yes, f.err = a.ask(f.question)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	defer close(f.done)
-	delete(k.flights, q)
+	k.flying--
 	if !f.renewal {
 		k.unknown--
 	}
+	k.keep(f)
+	k.land(f)
+	k.startNext()
+}
+
+// keep keeps the answer that a flight has brought.
+func (k *knownAnswers) keep(f *flight) {
 	size := 0
 	for _, b := range k.askers {
 		size = max(size, b.CacheSize)
@@ -182,21 +284,20 @@ func (k *knownAnswers) fly(a *Asker, q question, f *flight) {
 		k.history.succeed()
 	}
 	switch {
-	case f.err != nil && a.ctx.Err() != nil:
+	case f.err != nil && f.asker.ctx.Err() != nil:
 		f.orphaned = true
 	case f.err != nil:
-		k.complain(a, f.err)
-		if known := k.yes.get(q); known != nil {
+		k.complain(f.asker, f.err)
+		if known := k.yes.get(f.question); known != nil {
 			known.failed = now
 		}
-		k.no.put(q, knownAnswer{at: now, err: f.err}, size, size)
+		k.no.put(f.question, knownAnswer{at: now, err: f.err}, size)
 	case f.yes:
-		k.no.remove(q)
-		// The hosts of one origin displace each other, not those of other origins.
-		k.yes.put(q, knownAnswer{at: now}, size, max(1, size/16))
+		k.no.remove(f.question)
+		k.yes.put(f.question, knownAnswer{at: now}, size)
 	default:
-		k.yes.remove(q)
-		k.no.put(q, knownAnswer{at: now}, size, size)
+		k.yes.remove(f.question)
+		k.no.put(f.question, knownAnswer{at: now}, size)
 	}
 }
 
@@ -216,5 +317,5 @@ func (k *knownAnswers) complain(a *Asker, err error) {
 func (k *knownAnswers) status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.history.status(k.yes.recent.Len())
+	return k.history.status(k.yes.len())
 }

@@ -25,7 +25,7 @@ type Limits struct {
 	NegativeTTL time.Duration // how long a no is valid
 	MaxStale    time.Duration // how much longer a yes is valid while questions fail
 	CacheSize   int           // how many answers of each kind are kept
-	MaxInFlight int           // how many questions are asked at once
+	MaxInFlight int           // how many questions are asked at once; beyond it, they wait for as long as Timeout
 }
 
 // An Asker asks a URL about origins, as one configuration does. It is a
@@ -96,7 +96,7 @@ func (a *Asker) ask(q question) (yes bool, err error) {
 	}
 	res, err := a.client.Do(r)
 	if err != nil {
-		return false, withoutURL(err)
+		return false, Brief(withoutURL(err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusSwitchingProtocols { // no deadline ends the body of that one

@@ -38,6 +38,9 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// maxHeader is how long the headers of a response may be, in bytes.
+const maxHeader = 64 << 10
+
 // newClient returns an HTTP client for one source. It does not follow redirects,
 // which could take secrets elsewhere.
 func newClient(timeout time.Duration) *http.Client {
@@ -50,6 +53,8 @@ func newClient(timeout time.Duration) *http.Client {
 			IdleConnTimeout:       90 * time.Second,
 			TLSHandshakeTimeout:   timeout,
 			ResponseHeaderTimeout: timeout,
+			// What a server sends before the body is of little use here.
+			MaxResponseHeaderBytes: maxHeader,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -69,6 +74,24 @@ func withoutURL(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// errUnmarked is about a response whose end cannot be told from a lost connection.
+var errUnmarked = errors.New("the response may be cut off, as it has no Content-Length and is not chunked; serve the list with Content-Length, or chunked")
+
+// endsUnmarked reports whether the body of a response ends where the connection
+// does, wherever that is. HTTP/2, chunks and gzip mark the end.
+func endsUnmarked(res *http.Response) bool {
+	return res.ProtoMajor < 2 && res.ContentLength < 0 && len(res.TransferEncoding) == 0 && !res.Uncompressed
+}
+
+// validator returns a header of a response for a conditional request, or "" if it
+// is too long to be kept.
+func validator(res *http.Response, name string) string {
+	if value := res.Header.Get(name); len(value) <= maxForeign {
+		return strings.Clone(value)
+	}
+	return ""
 }
 
 // httpTag is the tag of a text that a server sends.
@@ -107,12 +130,14 @@ func HTTPReader(u *url.URL, header http.Header, timeout time.Duration) (read Rea
 			return "", nil, errNotModified
 		case res.StatusCode != http.StatusOK:
 			return "", nil, statusError(res)
+		case endsUnmarked(res):
+			return "", nil, errUnmarked
 		}
 		length := res.ContentLength
 		if length < 0 { // guess that it is little longer than the last one
 			length = min(int64(old.length+old.length/16), maxText)
 		}
 		text, err = readText(res.Body, length)
-		return text, httpTag{res.Header.Get("ETag"), res.Header.Get("Last-Modified"), len(text)}, err
+		return text, httpTag{validator(res, "ETag"), validator(res, "Last-Modified"), len(text)}, err
 	}, client.CloseIdleConnections
 }

@@ -66,6 +66,7 @@ type List struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	busy   chan struct{} // has an element while Read runs
+	denied origins.Risks // what policies of this configuration deny; shared.mu locks it
 }
 
 // OpenList returns a list, which the caller must close once. The list is no
@@ -167,9 +168,12 @@ func (l *List) read(tag any) (text string, newTag any, err error) {
 // describe adds the name of the list to an error, and removes what must not be
 // logged.
 func (l *List) describe(err error) error {
-	var bad *origins.ListError
-	if l.Secret && errors.As(err, &bad) {
-		err = fmt.Errorf("line %d is not a valid entry of a list", bad.Line)
+	var bad *origins.ListErrors
+	switch found := errors.As(err, &bad); {
+	case found && l.Secret:
+		err = errors.New(bad.Places())
+	case !found: // an entry of a list has a bound of its own
+		err = Brief(err)
 	}
 	return fmt.Errorf("%s: %w", l.Name, err)
 }
@@ -326,7 +330,7 @@ func (s *sharedList) refresh(user *List) error {
 	if old != nil && old.Len() > 0 && list.Blank() {
 		return errLost
 	}
-	s.current.Store(&version{list, hash, tag})
+	s.replace(user, &version{list, hash, tag})
 	return nil
 }
 

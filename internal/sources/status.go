@@ -20,6 +20,7 @@ type key struct{ name, place string }
 type Status struct {
 	// Source is its kind, and the base name or the host of its place.
 	Source string `json:"source"`
+	State  State  `json:"state"`
 	// Origins is how many origins and patterns a list has, or how many origins ask
 	// remembers as allowed.
 	Origins int `json:"origins"`
@@ -31,6 +32,16 @@ type Status struct {
 	LastError     string     `json:"last_error,omitempty"`
 	LastErrorTime *time.Time `json:"last_error_time,omitempty"`
 }
+
+// State says whether a source works.
+type State string
+
+// The states.
+const (
+	Starting State = "starting" // nothing has been read or asked yet
+	OK       State = "ok"       // the last refresh or question has succeeded
+	Failing  State = "failing"  // it has failed
+)
 
 // Live returns the status of each source that a configuration holds, by name.
 func Live() []Status {
@@ -72,6 +83,16 @@ func (h *history) latest() time.Time {
 	return h.succeeded
 }
 
+func (h *history) state() State {
+	switch {
+	case h.failing > 0:
+		return Failing
+	case h.succeeded.IsZero():
+		return Starting
+	}
+	return OK
+}
+
 func (h *history) status(origins int) Status {
 	known := func(t time.Time) *time.Time {
 		if t.IsZero() {
@@ -81,6 +102,7 @@ func (h *history) status(origins int) Status {
 		return &t
 	}
 	return Status{
+		State:         h.state(),
 		Origins:       origins,
 		LastRefresh:   known(h.succeeded),
 		RefreshErrors: h.failures,
