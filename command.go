@@ -237,7 +237,7 @@ func printSources(w io.Writer, all []sources.Status) error {
 		if s.LastError != "" {
 			failure = when(s.LastErrorTime) + ": " + check.Clean(s.LastError)
 		}
-		fmt.Fprint(table, check.Clean(s.Source), "\t", s.State, "\t", s.Origins, "\t", when(s.LastRefresh), "\t", s.RefreshErrors, "\t", failure, "\n")
+		fmt.Fprint(table, check.Clean(s.Source), "\t", check.Clean(string(s.State)), "\t", s.Origins, "\t", when(s.LastRefresh), "\t", s.RefreshErrors, "\t", failure, "\n")
 	}
 	return table.Flush()
 }

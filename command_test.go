@@ -599,8 +599,8 @@ func TestCheckTLS(t *testing.T) {
 
 // TestSources runs the command against an admin API.
 func TestSources(t *testing.T) {
-	body := `[{"source":"file origins.txt","origins":123,"last_refresh":"2026-01-02T03:04:05Z","refresh_errors":0,"new":{}},` +
-		`{"source":"ask \u001b[2Jx","origins":0,"last_refresh":null,"refresh_errors":2,"last_error":"line\n1","last_error_time":"2026-01-02T03:04:06Z"}]`
+	body := `[{"source":"file origins.txt","state":"ok","origins":123,"last_refresh":"2026-01-02T03:04:05Z","refresh_errors":0,"new":{}},` +
+		`{"source":"ask \u001b[2Jx","state":"fail\u001bing","origins":0,"last_refresh":null,"refresh_errors":2,"last_error":"line\n1","last_error_time":"2026-01-02T03:04:06Z"}]`
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/cors/sources" {
 			w.WriteHeader(http.StatusNotFound)
@@ -614,9 +614,9 @@ func TestSources(t *testing.T) {
 	if err := os.WriteFile(config, []byte("{\n\tadmin "+address+"\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := `SOURCE            ORIGINS  LAST REFRESH          ERRORS  LAST ERROR
-file origins.txt  123      2026-01-02T03:04:05Z  0       -
-ask \x1b[2Jx      0        never                 2       2026-01-02T03:04:06Z: line\n1
+	want := `SOURCE            STATE        ORIGINS  LAST REFRESH          ERRORS  LAST ERROR
+file origins.txt  ok           123      2026-01-02T03:04:05Z  0       -
+ask \x1b[2Jx      fail\x1bing  0        never                 2       2026-01-02T03:04:06Z: line\n1
 `
 	for _, args := range [][]string{{"--address", address}, {"--config", config}} {
 		if out, stderr, status := execute(t, sourcesCommand(), args...); out != want || status != 0 {

@@ -81,6 +81,7 @@ func TestLiveSources(t *testing.T) {
 
 	type source struct {
 		Source        string     `json:"source"`
+		State         string     `json:"state"`
 		Origins       int        `json:"origins"`
 		LastRefresh   *time.Time `json:"last_refresh"`
 		RefreshErrors int        `json:"refresh_errors"`
@@ -102,9 +103,9 @@ func TestLiveSources(t *testing.T) {
 	all := live()
 	var names []string
 	for _, s := range all {
-		names = append(names, fmt.Sprintf("%s: %d, errors %d", s.Source, s.Origins, s.RefreshErrors))
+		names = append(names, fmt.Sprintf("%s: %s, %d, errors %d", s.Source, s.State, s.Origins, s.RefreshErrors))
 	}
-	if want := []string{"ask " + host + ": 0, errors 0", "file origins.txt: 2, errors 0", "http " + host + ": 1, errors 0"}; !slices.Equal(names, want) {
+	if want := []string{"ask " + host + ": starting, 0, errors 0", "file origins.txt: ok, 2, errors 0", "http " + host + ": ok, 1, errors 0"}; !slices.Equal(names, want) {
 		t.Fatalf("got %q, want %q", names, want)
 	}
 	if all[0].LastRefresh != nil || all[1].LastRefresh == nil || all[2].LastRefresh == nil {
@@ -113,11 +114,11 @@ func TestLiveSources(t *testing.T) {
 
 	put("https://a.example\nnot an origin\n")
 	corstest.Eventually(t, "error of the file", func() bool { return live()[1].LastErrorTime != nil })
-	if s := live()[1]; s.Origins != 2 || s.RefreshErrors == 0 || !strings.Contains(s.LastError, "line 2") {
+	if s := live()[1]; s.State != "failing" || s.Origins != 2 || s.RefreshErrors == 0 || !strings.Contains(s.LastError, "line 2") {
 		t.Errorf("of a bad list: %+v", s)
 	}
 	c.check(t, call{header: fields("Origin: https://d.example"), want: fields("Access-Control-Allow-Origin: https://d.example", "Vary: Origin")})
-	if s := live()[0]; s.Origins != 1 || s.LastRefresh == nil {
+	if s := live()[0]; s.State != "ok" || s.Origins != 1 || s.LastRefresh == nil {
 		t.Errorf("of a yes: %+v", s)
 	}
 	samples := strings.Join(c.metrics(t), "\n")

@@ -103,7 +103,10 @@ type httpTag struct {
 // HTTPReader returns a Reader of the response to a GET request for u with the
 // headers of header, and a function that closes its idle connections.
 func HTTPReader(u *url.URL, header http.Header, timeout time.Duration) (read Reader, done func()) {
-	client := newClient(timeout)
+	return readHTTP(newClient(timeout), u, header)
+}
+
+func readHTTP(client *http.Client, u *url.URL, header http.Header) (read Reader, done func()) {
 	return func(ctx context.Context, tag any) (text string, newTag any, err error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"compress/gzip"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -87,6 +88,22 @@ func TestHTTPReader(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, "", "unexpected EOF", nil},
 		{"no response", nil, func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "", "EOF", nil},
+		{"chunked, and cut off", nil, func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, "https://a.example\nhttps://b.examp")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, "", "unexpected EOF", nil},
+		{"compressed", nil, func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = io.WriteString(z, "https://a.example")
+			_ = z.Close()
+		}, "https://a.example", "", httpTag{"", "", 17}},
+		{"long validators", nil, func(w http.ResponseWriter) {
+			w.Header().Set("ETag", strings.Repeat("x", maxForeign+1))
+			w.Header().Set("Last-Modified", strings.Repeat("x", maxForeign))
+			_, _ = io.WriteString(w, "https://a.example")
+		}, "https://a.example", "", httpTag{"", strings.Repeat("x", maxForeign), 17}},
 		{"too long", nil, func(w http.ResponseWriter) { w.Header().Set("Content-Length", "67108865") }, "", "longer than 64 MiB", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
