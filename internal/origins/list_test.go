@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,6 +73,81 @@ func TestListErrors(t *testing.T) {
 		var e *ListError
 		if !errors.As(err, &e) || e.Line != tc.line || e.Error() != tc.want {
 			t.Errorf("%q:\n got %v\nwant %s", tc.text, err, tc.want)
+		}
+	}
+}
+
+// TestListManyErrors: each bad line is reported, up to a bound.
+func TestListManyErrors(t *testing.T) {
+	var bad strings.Builder
+	for i := range 13 {
+		fmt.Fprintf(&bad, "https://a.example\nb%d.example\n", i)
+	}
+	for _, tc := range []struct {
+		text         string
+		lines        []int
+		more         int
+		last, places string
+	}{
+		{"x", []int{1}, 0, `line 1: "x" has no scheme, and browsers send one: write "https://x"`, "line 1 is not a valid entry of a list"},
+		{"x\n\n*", []int{1, 3}, 0, `line 3: "*" allows every origin, which a list cannot: write allow_origins *`, "lines 1 and 3 are not valid entries of a list"},
+		{"x\nhttps://a.example\n*\n# c\nnull", []int{1, 3, 5}, 0, `line 5: "null" is the origin of nobody in particular, which a list cannot allow: remove it`, "lines 1, 3 and 5 are not valid entries of a list"},
+		{bad.String(), []int{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}, 3, "and 3 more bad lines", "lines 2, 4, 6, 8, 10, 12, 14, 16, 18, 20 and 3 more are not valid entries of a list"},
+	} {
+		_, err := ParseList(tc.text, below)
+		var e *ListErrors
+		if !errors.As(err, &e) || e.More != tc.more || e.Places() != tc.places {
+			t.Errorf("%q:\n got %v, %s\nwant %s", tc.text, err, e.Places(), tc.places)
+			continue
+		}
+		var lines []int
+		for _, line := range e.Lines {
+			lines = append(lines, line.Line)
+		}
+		shown := strings.Split(err.Error(), "\n")
+		if !slices.Equal(lines, tc.lines) || shown[len(shown)-1] != tc.last || len(shown) != len(lines)+min(tc.more, 1) {
+			t.Errorf("%q: got %s", tc.text, err)
+		}
+	}
+}
+
+// TestRisky: which lines a policy with credentials may object to.
+func TestRisky(t *testing.T) {
+	var many strings.Builder
+	for range 7 {
+		many.WriteString("http://a.example\nhttps://*.github.io # same\nhttp://*.github.io\nhttps://a.example\n")
+	}
+	for _, tc := range []struct {
+		text  string
+		risks Risks
+		want  string
+	}{
+		{"https://a.example\nhttp://localhost:*\nhttp://127.0.0.1", RiskInsecure | RiskOpen, ""},
+		{"https://a.example\n\n# http://x.example\nhttp://a.example # x", RiskInsecure | RiskOpen, "line 4"},
+		{"http://a.example\nhttps://*.github.io", RiskInsecure, "line 1"},
+		{"http://a.example\nhttps://*.github.io", RiskOpen, "line 2"},
+		{"http://a.example\nhttps://*.github.io", RiskInsecure | RiskOpen, "lines 1 and 2"},
+		{"http://a.example\nhttps://*.github.io", 0, ""},
+		{"http://*.github.io", RiskInsecure, "line 1"},
+		{"http://*.github.io", RiskOpen, "line 1"},
+		{"http://*.github.io", RiskInsecure | RiskOpen, "line 1"},
+		{many.String(), RiskInsecure | RiskOpen, "lines 1, 2, 3, 5, 6, 7, 9, 10, 11, 13 and 11 more"},
+		{many.String(), RiskInsecure, "lines 1, 3, 5, 7, 9, 11, 13, 15, 17, 19 and 4 more"},
+		{many.String(), RiskOpen, "lines 2, 3, 6, 7, 10, 11, 14, 15, 18, 19 and 4 more"},
+	} {
+		l, err := ParseList(tc.text, below)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, got := l.Risky(tc.risks), ""
+		if lines.Count > 0 {
+			got = lines.String()
+		}
+		if got != tc.want {
+			t.Errorf("%q, %d: got %q, want %q", tc.text, tc.risks, got, tc.want)
+		}
+		if again := l.Risky(tc.risks); !slices.Equal(again.First, lines.First) {
+			t.Errorf("%q: then %v", tc.text, again)
 		}
 	}
 }
