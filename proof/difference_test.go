@@ -70,6 +70,29 @@ var (
 	}
 )
 
+// anyExposed is the same with every peer, too: those that pass * on to browsers.
+var anyExposed = difference{
+	"headers exposed by *, with credentials", "caddy-cors",
+	"The standard takes * literally where a request has credentials (https://fetch.spec.whatwg.org/#http-new-header-syntax). caddy-cors names the headers of the " +
+		"response instead.",
+	func(t *trial) bool {
+		read := t.ours.read && t.theirs.read && t.ours.preflight == t.theirs.preflight
+		return read && t.policy.credentials && slices.Contains(t.policy.expose, "*") &&
+			!slices.ContainsFunc(t.theirs.fields, func(name string) bool { return !slices.Contains(t.ours.fields, name) })
+	},
+}
+
+// insideLabel is a difference with peers whose * stands for any text.
+var insideLabel = difference{
+	"a * inside a label", "caddy-cors",
+	"The * of https://app-*.example.com stands for letters, digits and hyphens of one label, as the names of deployments have them. For rs/cors it stands for any " +
+		"text, dots included.",
+	func(t *trial) bool {
+		inside := regexp.MustCompile(`://[^*/]+\*|://\*[^.:]`)
+		return t.theyAllow() && slices.ContainsFunc(t.policy.origins, inside.MatchString) && matchesLoosely(t.policy.origins, t.request.Origin)
+	},
+}
+
 var (
 	hostOf    = regexp.MustCompile(`://(.*?)(:\d+)?$`)
 	plainHost = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$`)
@@ -85,15 +108,17 @@ func hasOddHost(origin string) bool {
 // for the wildcard.
 func matchesLoosely(patterns []string, origin string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		expr := strings.NewReplacer(`://\*`, `://.*`, `:\*`, `(:\d+)?`).Replace(regexp.QuoteMeta(pattern))
+		expr := strings.NewReplacer(`://\*`, `://.*`, `:\*`, `(:\d+)?`, `\*`, `.*`).Replace(regexp.QuoteMeta(pattern))
 		return regexp.MustCompile(`\A` + expr + `\z`).MatchString(origin)
 	})
 }
 
 var rsDifferences = []difference{
 	anyAuthorization,
+	anyExposed,
 	echoLimit,
 	oddHost,
+	insideLabel,
 	{
 		"OPTIONS without permission", "caddy-cors",
 		"OPTIONS is no CORS-safelisted method: a page needs permission for it (https://fetch.spec.whatwg.org/#cors-safelisted-method). rs/cors always gives it.",

@@ -38,7 +38,7 @@ func (p *policy) compile() {
 // them.
 var (
 	anyPort    = `(?::` + number + `)?`
-	webParts   = strings.NewReplacer(`://\*\.`, `://(?:`+label+`\.)+`, `:\*`, anyPort)
+	webParts   = strings.NewReplacer(`://\*\.`, `://(?:`+label+`\.)+`, `:\*`, anyPort, `\*`, `[a-z0-9-]+`)
 	otherParts = strings.NewReplacer(`://\*\.`, `://[A-Za-z0-9._-]+\.`, `:\*`, anyPort, `://\*`, `://[A-Za-z0-9._-]+`+anyPort)
 )
 

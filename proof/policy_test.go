@@ -38,9 +38,9 @@ var (
 	policyPorts  = []string{"", "", "", "", ":8443", ":3000", ":*", ":*", ":65535", ":80", ":1"}
 	otherOrigins = []string{
 		"capacitor://localhost", "ionic://localhost:*", "app://obsidian.md", "app://*.obsidian.md", "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
-		"moz-extension://*", "moz-extension://2ab7a2a4-6a1f-4c3c-9d2f-6f1c2f4b8a11", "tauri://localhost", "app://Main",
+		"moz-extension://*", "moz-extension://2ab7a2a4-6a1f-4c3c-9d2f-6f1c2f4b8a11", "tauri://localhost", "app://Main", "https://app-*.example.com", "https://*-x.example.org:*",
 	}
-	badOrigins    = []string{"https://example.com:443", "HTTPS://example.com", "example.com", "https://example.com/", "", "https://*", "https://a*.example.com", "https://example.com:0", "file://x", "https://1.2.3", "*"}
+	badOrigins    = []string{"https://example.com:443", "HTTPS://example.com", "example.com", "https://example.com/", "", "https://*", "https://a.*.example.com", "https://example.com:0", "file://x", "https://1.2.3", "*"}
 	policyRegexps = []string{`https://(.+\.)?example\.com`, `https://pr-\d+\.preview\.example\.com`, `https://(app|admin)\.example\.org(:\d+)?`, `https?://[a-z]+\.test`, `app://.*`}
 	policyMethods = []string{"PUT", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "QUERY", "chicken", "GET", "POST", "*"}
 	badMethods    = []string{"put", "TRACE", "PUT,GET", "Patch"}
