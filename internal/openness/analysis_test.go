@@ -94,7 +94,7 @@ func TestOpenExpressions(t *testing.T) {
 	for _, tc := range []struct{ rule, open, closed string }{
 		{
 			"a finite expression is judged as any other", `https://app.example\.com https://foo.co\.uk https://[a-z]example\.com https://.web\.app https://(www.)?example\.com https://shop[a-q]\.com`,
-			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com https://(a{10}|b\.c\.d\.e\.f\.g\.h)[a-z]{60}\.example\.com`,
+			`https://(app|admin)\.example\.com https://shop[a-p]\.com https://(www\.)?example\.com https://[a-z]\.example\.com https://x\.(a{10}|b\.c\.d\.e\.f\.g\.h)[a-z]{60}\.example\.com`,
 		},
 		{
 			"addresses of anyone", `https://\d+\.\d+\.\d+\.\d+(:\d+)? https://[\d.]+ https://203\.0\.113\.\d+ https://172\.\d+\.0\.1 https://100\.64\.\d+\.\d+ https://(1\d\d|10)\.\d+\.\d+\.\d+ https://1\.2\.3\.(1?\d)`,
