@@ -204,6 +204,55 @@ func TestThirdPartySource(t *testing.T) {
 	})
 }
 
+// TestDeniedEntries: what a list has and a policy with credentials denies is warned
+// of when the list is read, wherever the list is, and nothing is warned of without
+// need.
+func TestDeniedEntries(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "origins.txt")
+	list := fmt.Sprintf(`{"source": "file", "path": %q, "refresh": "10ms"}`, path)
+	nested := func(list string) string {
+		return fmt.Sprintf(`{"source": "match", "match": [{"origin": {"dynamic_origins": [%s]}}]}`, list)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const denied = "have no effect with allow_credentials"
+	for name, tc := range map[string]struct {
+		source, more string
+		warning      string
+	}{
+		"directly":          {list, `, "allow_credentials": true`, "they are insecure (http) or strangers can obtain their origins: lines 1 and 3; remove them"},
+		"in a matcher":      {nested(list), `, "allow_credentials": true`, "lines 1 and 3; remove them"},
+		"one level deeper":  {nested(nested(list)), `, "allow_credentials": true`, "lines 1 and 3; remove them"},
+		"only reported":     {list, `, "allow_credentials": true, "report_only": true`, "lines 1 and 3; remove them"},
+		"one is waived":     {list, `, "allow_credentials": true, "dangerously_allow": ["insecure_origins"]`, "strangers can obtain their origins: line 3; remove them"},
+		"both are waived":   {list, `, "allow_credentials": true, "dangerously_allow": ["insecure_origins", "open_origins"]`, ""},
+		"no credentials":    {list, "", ""},
+		"no credentials in": {nested(list), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write("http://f.example\nhttps://a.example\nhttps://*.github.io\n")
+			c := control(t, fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [%s]%s}`, tc.source, tc.more))
+			if got := c.logged(t, `"level":"warn"`, denied, tc.warning); got != (tc.warning != "") {
+				t.Errorf("warned: %t, want %q", got, tc.warning)
+			}
+			write("https://b.example\n\n\n\nhttps://*.github.io\nhttp://f.example\nhttps://d.example\n")
+			corstest.Eventually(t, "list", func() bool { return strings.Contains(c.mustAPI(t, "GET", "/cors/sources", ""), `"origins":4`) })
+			write("https://c.example\nx\n")
+			corstest.Eventually(t, "complaint", func() bool { return c.logged(t, "line 2:") })
+			if got := c.logged(t, `"level":"warn"`, denied, `"lines":[5`); got != (tc.warning != "") {
+				t.Errorf("warned of the new list: %t", got)
+			}
+		})
+	}
+}
+
 // TestWrongSource: a module that is no source is refused, and told what it lacks.
 func TestWrongSource(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http://a.example {\ncors {\ndynamic wrong\n}\n}"), nil)
