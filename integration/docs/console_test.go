@@ -26,8 +26,8 @@ func commands(b corstest.Block) iter.Seq2[string, string] {
 }
 
 // curl makes the request of a curl command, and checks the response against
-// curl's output.
-func curl(t *testing.T, base string, words []string, output string) {
+// curl's output. Headers with the other names must be shown to be there.
+func curl(t *testing.T, base string, words []string, output string, names map[string]bool) {
 	t.Helper()
 	c := call{header: make(http.Header)}
 	host, target := "", ""
@@ -72,6 +72,11 @@ func curl(t *testing.T, base string, words []string, output string) {
 	for name, values := range shown {
 		if c.want[name] == nil && !slices.Equal(res.Header[name], values) {
 			t.Errorf("%s: got %q, want %q", name, res.Header[name], values)
+		}
+	}
+	for name := range names {
+		if shown[name] == nil && res.Header[name] != nil {
+			t.Errorf("%s: %q, which is not shown", name, res.Header[name])
 		}
 	}
 }

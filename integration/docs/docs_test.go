@@ -39,7 +39,7 @@ func TestDocs(t *testing.T) {
 				switch b.Language {
 				case "caddyfile":
 					text, shown = b.Text, nil
-				case "console":
+				case "console", "json log":
 					if text == "" {
 						t.Errorf("a block of %q is not executed: %s", b.Section, b.Text)
 					}
@@ -51,11 +51,21 @@ func TestDocs(t *testing.T) {
 					} else {
 						writeFile(t, filepath.Join(root, name), b.Text)
 					}
-				case "nginx", "caddy1": // what others wrote for others
+				case "nginx", "caddy1", "yaml traefik", "yaml envoy", "yaml kong", "js express": // what others wrote for others
+				case "yaml compose": // which sets variables of the environment
+					for _, variable := range regexp.MustCompile(`(?m)^ +([A-Z_]+): (.+)$`).FindAllStringSubmatch(b.Text, -1) {
+						t.Setenv(variable[1], variable[2])
+					}
+				case "text": // a picture
 				case "yaml": // TestExample, in e2e/gateway
 				case "text chromium", "text firefox", "text webkit": // messages: TestErrors, in e2e, and internal/explain
 				default:
-					t.Errorf("a block of %q is not executed", b.Language)
+					name, ok := strings.CutPrefix(b.Language, "text /etc/caddy/") // a file that cannot have a comment
+					if !ok {
+						t.Errorf("a block of %q is not executed", b.Language)
+					} else {
+						writeFile(t, filepath.Join(root, name), b.Text)
+					}
 				}
 				if text == "" || i+1 < len(all) && all[i+1].Language != "caddyfile" && all[i+1].Language != "" {
 					continue
@@ -91,7 +101,17 @@ func show(t *testing.T, root, text string, shown []corstest.Block) {
 	}
 	text = neighbours(t, root).Replace(text)
 	var s *server
+	names := make(map[string]bool) // of the headers that are shown of some response
 	for _, b := range shown {
+		for _, name := range regexp.MustCompile(`(?m)^([a-z-]+): `).FindAllStringSubmatch(b.Text, -1) {
+			names[http.CanonicalHeaderKey(name[1])] = true
+		}
+	}
+	for _, b := range shown {
+		if b.Language == "json log" {
+			s.checkLog(t, b.Text)
+			continue
+		}
 		for command, output := range commands(b) {
 			if message, ok := strings.CutPrefix(command, "caddy cors explain --no-check "); ok {
 				got, err := corstest.CaddyCommand(t, "cors", "explain", "--no-check", strings.Trim(message, `"`)).Output()
@@ -109,7 +129,7 @@ func show(t *testing.T, root, text string, shown []corstest.Block) {
 				s = serve(t, text)
 				s.waitForLists(t)
 			}
-			t.Run(command, func(t *testing.T) { curl(t, s.url, words, output) })
+			t.Run(command, func(t *testing.T) { curl(t, s.url, words, output, names) })
 		}
 	}
 }
@@ -150,6 +170,9 @@ func neighbours(t *testing.T, root string) *strings.Replacer {
 		}),
 		// One that allows every origin everything.
 		"localhost:4000", start(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/dead" {
+				panic(http.ErrAbortHandler)
+			}
 			if origin := r.Header.Get("Origin"); origin != "" {
 				w.Header().Set("Access-Control-Allow-Origin", origin)
 				w.Header().Set("Access-Control-Allow-Credentials", "true")

@@ -182,7 +182,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 			for _, shown := range all {
 				if shown.Language == "console" && shown.Section == b.Section {
 					for command, output := range commands(shown) {
-						t.Run(command, func(t *testing.T) { curl(t, s.url, shellWords(command), output) })
+						t.Run(command, func(t *testing.T) { curl(t, s.url, shellWords(command), output, nil) })
 					}
 				}
 			}

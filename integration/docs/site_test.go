@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +30,7 @@ func TestMain(m *testing.M) { corstest.Main(m, caddycmd.Main) }
 type server struct {
 	url   string
 	admin string // the URL of the admin API
+	log   string // the file of the log
 }
 
 // openEntries are those of the documents that strangers can obtain an origin of. A
@@ -49,7 +52,12 @@ func serve(t *testing.T, text string) *server {
 	}
 	var config struct {
 		Storage json.RawMessage `json:"storage"`
-		Apps    struct {
+		Logging struct {
+			Logs map[string]struct {
+				Level string `json:"level"`
+			} `json:"logs"`
+		} `json:"logging"`
+		Apps struct {
 			HTTP struct {
 				Servers map[string]map[string]any `json:"servers"`
 			} `json:"http"`
@@ -69,8 +77,11 @@ func serve(t *testing.T, text string) *server {
 		config.Storage = fmt.Appendf(nil, `{"module": "file_system", "root": %q}`, t.TempDir())
 	}
 	encoded, err := json.Marshal(map[string]any{
-		"admin":   map[string]any{"listen": admin, "config": map[string]bool{"persist": false}},
-		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]string{"output": "file", "filename": log}}}},
+		"admin": map[string]any{"listen": admin, "config": map[string]bool{"persist": false}},
+		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{
+			"writer": map[string]string{"output": "file", "filename": log},
+			"level":  config.Logging.Logs["default"].Level,
+		}}},
 		"storage": config.Storage,
 		"apps":    config.Apps,
 	})
@@ -108,7 +119,34 @@ func serve(t *testing.T, text string) *server {
 	if !slices.EqualFunc(warnings, want, strings.Contains) {
 		t.Errorf("the warnings are %q, want one of each of %q", warnings, want)
 	}
-	return &server{url: "http://" + addr, admin: "http://" + admin}
+	return &server{url: "http://" + addr, admin: "http://" + admin, log: log}
+}
+
+// checkLog checks that the log has entries with all that the lines show of them.
+func (s *server) checkLog(t *testing.T, shown string) {
+	t.Helper()
+	logged, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(shown) {
+		var want map[string]any
+		if err := json.Unmarshal([]byte(line), &want); err != nil || len(want) == 0 {
+			t.Fatalf("%v: %s", err, line)
+		}
+		found := false
+		for entry := range strings.Lines(string(logged)) {
+			var got map[string]any
+			if err := json.Unmarshal([]byte(entry), &got); err != nil {
+				t.Fatal(err)
+			}
+			maps.DeleteFunc(got, func(name string, _ any) bool { return want[name] == nil })
+			found = found || reflect.DeepEqual(got, want)
+		}
+		if !found {
+			t.Errorf("the log has no entry %s", line)
+		}
+	}
 }
 
 // waitForLists waits until each list that is fetched has come.
