@@ -3,7 +3,6 @@ package docs
 import (
 	"flag"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -82,18 +81,9 @@ func checkSite(t *testing.T, args []string) {
 			want = b.Text
 		}
 	}
-	target, err := url.Parse(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := &check.Check{
-		Header: make(http.Header),
-		// The site, where it is served without TLS.
-		Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, target.Scheme, target.Host
-			return http.DefaultTransport.RoundTrip(r)
-		}),
+		Header:    make(http.Header),
+		Transport: s,
 	}
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.StringVar(&c.Origin, "origin", "", "")
@@ -120,7 +110,3 @@ func checkSite(t *testing.T, args []string) {
 		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
 	}
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
