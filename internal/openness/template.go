@@ -51,6 +51,17 @@ func JudgeTemplate(parts []Part) (v Verdict) {
 	return v
 }
 
+// FollowsHost reports whether the host of a template ends in a label of the request's
+// host, after something else. Whether its registrable domain is that of the request
+// depends on how many labels the public suffix of the request's host has.
+func FollowsHost(parts []Part) bool {
+	_, host, _ := hostParts(parts)
+	if n := len(host); n > 1 && host[n-1] == (Part{Text: "."}) {
+		host = host[:n-1]
+	}
+	return len(host) > 1 && label(host[len(host)-1]) >= 0
+}
+
 // hostParts returns the scheme, https if a placeholder supplies it, the parts of the
 // host, and the port with its colon, if it is constant.
 func hostParts(parts []Part) (scheme string, host []Part, port string) {
@@ -108,7 +119,7 @@ func (t *template) stranger() string {
 		}
 		return t.fill("evil") // nobody assigns the hosts of other schemes
 	}
-	if t.tail != "" {
+	if t.tail != "" && t.tail != "." {
 		return t.beforeTail()
 	}
 	before := t.host[:t.last]
@@ -158,8 +169,34 @@ func (t *template) beforeTail() string {
 		}
 		return ""
 	}
-	if host := "evil." + tail; !hasDot && list.Registrable(host) != "" {
-		return host + end // the dot, too, may be of the placeholder
+	if name := completed(tail); name != "" {
+		return name + end
+	}
+	return ""
+}
+
+// completed returns a host that a stranger can have and that ends in a text, of which
+// the first label may be only the end of one, or "".
+func completed(tail string) string {
+	end, parent, _ := strings.Cut(tail, ".")
+	node, ok := suffixes.List().Find(parent)
+	if !ok {
+		return ""
+	}
+	if node.Wildcard() {
+		return "evil.evil" + tail
+	}
+	for label, child := range node.Children {
+		name := strings.TrimSuffix(label+"."+parent, ".")
+		if !strings.HasSuffix(label, end) {
+			continue
+		}
+		if child.Suffix() {
+			return "evil." + name
+		}
+		if below := suffixBelow(child); below != "" {
+			return "evil." + below + name
+		}
 	}
 	return ""
 }

@@ -181,6 +181,46 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// TestTemplatesThatFollowTheHost: with credentials, labels of the request's host may
+// not make an origin of another registrable domain than that of the host.
+func TestTemplatesThatFollowTheHost(t *testing.T) {
+	const labels = "http.request.host.labels."
+	for _, tc := range []struct {
+		entry, host, origin string
+		want                string // the result and the reason
+		waived              string // the same with open_origins
+	}{
+		{"https://app.{" + labels + "1}.{" + labels + "0}", "api.example.com", "https://app.example.com", "allowed ", "allowed "},
+		{"https://app.{" + labels + "1}.{" + labels + "0}", "api.example.co.uk", "https://app.co.uk", "denied open_origin", "allowed "},
+		{"https://{" + labels + "4}.{" + labels + "1}.{" + labels + "0}", "evil.api.example.co.uk", "https://evil.co.uk", "denied open_origin", "allowed "},
+		{"https://{" + labels + "4}.{" + labels + "1}.{" + labels + "0}.", "evil.api.example.co.uk", "https://evil.co.uk.", "denied open_origin", "allowed "},
+		{"https://app.{" + labels + "2}.{" + labels + "1}.{" + labels + "0}", "api.example.co.uk", "https://app.example.co.uk", "allowed ", "allowed "},
+		{"https://app.{" + labels + "1}.{" + labels + "0}", "api.nas.lan", "https://app.nas.lan", "allowed ", "allowed "},
+	} {
+		for _, waivers := range [][]string{nil, {WaiverOpen}} {
+			config := complete(Config{Origins: []string{tc.entry}, Credentials: true, Waivers: waivers})
+			values := map[string]string{"http.request.host": tc.host}
+			list := strings.Split(tc.host, ".")
+			for i, label := range list {
+				values[fmt.Sprint(labels, len(list)-1-i)] = label
+			}
+			config.Placeholder = func(_ *http.Request, name string) string { return values[name] }
+			p, findings := Compile(config)
+			if findings.Problems.Len()+findings.Warnings.Len() > 0 {
+				t.Errorf("%s: %s %s", tc.entry, findings.Problems.String(), findings.Warnings.String())
+			}
+			want := tc.want
+			if waivers != nil {
+				want = tc.waived
+			}
+			d := p.Decide(&http.Request{Method: "GET", Host: tc.host, Header: headers("Origin: " + tc.origin)})
+			if got := d.Result.String() + " " + d.Reason.String(); got != want {
+				t.Errorf("%s at %s, waived %q: %s: got %s, want %s", tc.entry, tc.host, waivers, tc.origin, got, want)
+			}
+		}
+	}
+}
+
 // TestRefusedTemplates: entries with placeholders that cannot be right.
 func TestRefusedTemplates(t *testing.T) {
 	for entry, want := range map[string]string{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
+	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
 // template is a configured origin with placeholders that are replaced for each
@@ -18,6 +19,9 @@ type template struct {
 	parts []openness.Part
 	value func(r *http.Request, name string) string
 	claim Claim
+	// follows says that the host ends in labels of the request's, so that only a
+	// request tells whether its registrable domain is that of the request.
+	follows bool
 }
 
 // splitPlaceholders cuts s into its literal parts and its placeholders. There is
@@ -172,12 +176,13 @@ func newTemplate(option, s string, parts []openness.Part, value func(r *http.Req
 		Option: option, Entry: s, Verdict: openness.JudgeTemplate(parts),
 		Advice: "write a domain of your own after the placeholder, such as https://{http.request.host.labels.2}.app.example.com, or the exact origins",
 	}
+	follows := openness.FollowsHost(parts)
+	claim.Runtime = parts[0].Placeholder || follows
 	// A placeholder in front may bring the scheme: insecure origins are denied then.
-	claim.Runtime = parts[0].Placeholder
-	if claim.Verdict.Insecure = ""; o.Insecure() && !claim.Runtime {
+	if claim.Verdict.Insecure = ""; o.Insecure() && !parts[0].Placeholder {
 		claim.Verdict.Insecure = s
 	}
-	return &template{entry: s, parts: parts, value: value, claim: claim}, nil
+	return &template{entry: s, parts: parts, value: value, claim: claim, follows: follows}, nil
 }
 
 // Allows reports whether the template's value for r is exactly o. The values are
@@ -199,7 +204,18 @@ func (t *template) Allows(r *http.Request, o origins.Origin) (Admission, error) 
 	if rest != "" {
 		return Refused, nil
 	}
+	if t.follows && t.leaves(r, o) {
+		return AdmittedOpen, nil
+	}
 	return Admitted, nil
+}
+
+// leaves reports whether the registrable domain of o is another one than that of the
+// host of r. At api.example.co.uk, app.{labels.1}.{labels.0} is app.co.uk, which a
+// stranger can have.
+func (t *template) leaves(r *http.Request, o origins.Origin) bool {
+	domain := suffixes.List().Registrable(o.Host())
+	return domain != "" && domain != suffixes.List().Registrable(t.value(r, "http.request.host"))
 }
 
 // Claims yields the template.
