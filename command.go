@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/check"
 	"github.com/seed-56c1dbac/caddy-cors/internal/sources"
 )
@@ -52,15 +54,19 @@ const (
 func checkCommand() *cobra.Command {
 	var call callFlags
 	var asJSON bool
+	var name string
 	cmd := &cobra.Command{
-		Use:   "check --origin <origin> [--method <method>] [--header <name: value>]... [--credentials] [--send] [--json] <url>",
+		Use:   "check --origin <origin> [--method <method>] [--header <name: value>]... [--credentials] [--send] [--browser <name>] [--json] <url>",
 		Short: "Plays a browser against a running server",
 		Long: `
 Does what a browser does when a page of --origin calls fetch() with the URL. The
 server can be any running server, Caddy or not. The command sends the preflight if
 there is one, then the request, and follows redirects. It prints each request and
 response, and which checks passed and failed. If the call is blocked, it prints the
-message of Chromium's console, and the lines of a Caddyfile that put it right.
+message on a browser's console, and the lines of a Caddyfile that put it right.
+
+--browser is the browser whose message is printed: chromium (Chrome, Edge, Opera,
+Brave), firefox or webkit (Safari). They block the same calls.
 
 --origin has no default, since servers answer each origin differently. Write the
 scheme, host and port of the page as browsers do, or null.
@@ -88,6 +94,9 @@ is wrong.
 			if err := call.parse(); err != nil {
 				return exit(cmd, exitUnknown, err)
 			}
+			if call.Browser = browser.Name(name); !slices.Contains(browser.Names, call.Browser) {
+				return exit(cmd, exitUnknown, fmt.Errorf("--browser %q: is not a known browser; write chromium, firefox or webkit", name))
+			}
 			report, err := call.Run(cmd.Context())
 			if err != nil {
 				return exit(cmd, exitUnknown, err)
@@ -100,6 +109,7 @@ is wrong.
 	}
 	call.add(cmd, http.MethodGet)
 	cmd.Flags().BoolVar(&call.Send, "send", false, "Send the request itself even if it may change something")
+	cmd.Flags().StringVar(&name, "browser", string(browser.Chromium), "Browser whose message is printed: chromium, firefox or webkit")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object")
 	return cmd
 }

@@ -316,7 +316,7 @@ var checks = []struct {
 	},
 	{
 		name: "any field but Authorization", args: []string{"-H", "Authorization: a", "-H", "X-A: b"}, preflight: ok(allowPage, "Access-Control-Allow-Headers: *"),
-		verdict: check.Blocked, code: browser.WildcardAuthorization, asked: "OPTIONS", cause: "Chromium and Firefox still allow the request", fix: "allow_headers * Authorization",
+		verdict: check.Blocked, code: browser.WildcardAuthorization, asked: "OPTIONS", cause: "browsers still allow the request", fix: "allow_headers * Authorization",
 		message: "Authorization will not be covered by the wildcard symbol (*) in CORS `Access-Control-Allow-Headers` handling.",
 	},
 	{
@@ -557,6 +557,7 @@ func TestCheckUsage(t *testing.T) {
 		{[]string{"--origin", pageOrigin, "--header", "X A: b", url}, `header "X A": is not a valid name, so fetch() throws a TypeError; write one such as X-Request-Id`},
 		{[]string{"--origin", pageOrigin, "--resolve", "a:443", url}, `--resolve "a:443": is not host:port:address; write one such as api.example.com:443:127.0.0.1`},
 		{[]string{"--origin", pageOrigin, "--cacert", notPEM, url}, fmt.Sprintf("--cacert %q: the file has no certificate; write the path of a PEM file", notPEM)},
+		{[]string{"--origin", pageOrigin, "--browser", "safari", url}, `--browser "safari": is not a known browser; write chromium, firefox or webkit`},
 		{[]string{"--orign", pageOrigin, url}, "unknown flag: --orign"},
 		{[]string{"--json=maybe", url}, `invalid argument "maybe" for "--json" flag: strconv.ParseBool: parsing "maybe": invalid syntax`},
 	} {
@@ -649,6 +650,10 @@ func TestExitStatus(t *testing.T) {
 	}{
 		{append(check, server.URL+"/open"), 0, "\nReadable. ", ""},
 		{append(check, server.URL), 1, "\nBlocked. Chromium's console says:\n  Access to fetch at ", ""},
+		{append(check, "--browser", "chromium", server.URL), 1, "\nBlocked. Chromium's console says:\n  Access to fetch at ", ""},
+		{append(check, "--browser", "firefox", server.URL), 1, "\nBlocked. Firefox's console says:\n  Cross-Origin Request Blocked: ", ""},
+		{append(check, "--browser", "webkit", server.URL), 1, "\nBlocked. WebKit's console says:\n  Origin " + pageOrigin + " is not allowed by Access-Control-Allow-Origin. Status code: 200\n  Fetch API cannot load " + server.URL + "/ due to access control checks.\n", ""},
+		{append(check, "--json", "--browser", "firefox", server.URL), 1, `"browser": "firefox"`, ""},
 		{append(check, "--json", server.URL), 1, `"verdict": "blocked"`, ""},
 		{append(check, "http://127.0.0.1:1"), 2, "\nUnknown. dial tcp 127.0.0.1:1: ", ""},
 		{append(check, "--orign"), 2, "", "caddy cors: unknown flag: --orign\n"},

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,10 +20,13 @@ import (
 
 // browser is a browser to be tested.
 type browser struct {
-	name    string // of the subtest, and of the command
+	name string // of the subtest
+	// command is that of the browser, or a pattern of its path.
 	command string
 	// args are those that make it open url, or wait to be told to.
 	args func(profile, url string, trust *x509.Certificate) []string
+	// env starts what the browser needs, and returns its environment.
+	env func(t *testing.T) []string
 	// line is shown each line that the browser writes.
 	line func(s *session, line string)
 	// complaints are what it says on the console, with %s for a name.
@@ -30,8 +34,9 @@ type browser struct {
 }
 
 var browsers = []browser{
-	{"chromium", "chromium", chromiumArgs, chromiumLine, chromiumComplaints},
-	{"firefox", "firefox-esr", firefoxArgs, firefoxLine, firefoxComplaints},
+	{name: "chromium", command: "chromium", args: chromiumArgs, line: chromiumLine, complaints: chromiumComplaints},
+	{name: "firefox", command: "firefox-esr", args: firefoxArgs, line: firefoxLine, complaints: firefoxComplaints},
+	{name: "webkit", command: miniBrowser, args: webkitArgs, env: webkitEnv, line: webkitLine, complaints: webkitComplaints},
 }
 
 // session is a browser that runs, with one page.
@@ -40,19 +45,28 @@ type session struct {
 	url   string
 	trust *x509.Certificate
 
+	reasoned bool // the last message is the reason that WebKit has for the next one
+
 	mu      sync.Mutex
 	output  strings.Builder
 	console []string
 	said    chan struct{} // has an element when console has grown
 }
 
+// killed is a group of processes, to end children, too, that ends with the test.
+var killed = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+
 // find returns the path of the browser's command. Where it is not installed the
 // test is skipped, but not in CI.
 func (b *browser) find(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath(b.command)
+	command := b.command
+	if matches, _ := filepath.Glob(command); len(matches) > 0 {
+		command = matches[0]
+	}
+	path, err := exec.LookPath(command)
 	if err != nil {
-		const remedy = "apt-get install chromium firefox-esr"
+		const remedy = "apt-get install chromium firefox-esr webkit2gtk-driver xvfb"
 		if os.Getenv("CI") != "" {
 			t.Fatalf("%v: %s", err, remedy)
 		}
@@ -76,7 +90,10 @@ func (b *browser) open(t *testing.T, url string, trust *x509.Certificate) *sessi
 	s := &session{t: t, url: url, trust: trust, said: make(chan struct{}, 1)}
 	cmd := exec.Command(path, b.args(profile, url, trust)...)
 	cmd.Env = append(cmd.Environ(), "HOME="+profile)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // to end its children, too
+	if b.env != nil {
+		cmd.Env = append(cmd.Env, b.env(t)...)
+	}
+	cmd.SysProcAttr = killed
 	cmd.WaitDelay = time.Second
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
@@ -115,8 +132,21 @@ func (b *browser) read(s *session, r io.Reader) {
 // say takes a message on the console.
 func (s *session) say(text string) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.console = append(s.console, text)
-	s.mu.Unlock()
+	s.tell()
+}
+
+// add takes a message on the console that goes with the last one.
+func (s *session) add(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.console[len(s.console)-1] += "\n" + text
+	s.tell()
+}
+
+// tell announces that the console has grown.
+func (s *session) tell() {
 	select {
 	case s.said <- struct{}{}:
 	default:
@@ -134,7 +164,7 @@ func (s *session) note(line string) {
 func (s *session) messages() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.console[:len(s.console):len(s.console)]
+	return slices.Clone(s.console)
 }
 
 func chromiumArgs(profile, url string, trust *x509.Certificate) []string {

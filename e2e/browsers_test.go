@@ -81,8 +81,13 @@ func (s *site) missing(b *browser, session *session) (what string, results bool)
 		if c.sent(b) && seen.requests == 0 {
 			return fmt.Sprintf("%s: nothing was sent", c), false
 		}
-		if text := b.complaint(c); text != "" && !contain(said[id], text) {
+		if text := b.complaint(c); text != "" && !b.nameless(c.call) && !contain(said[id], text) {
 			return fmt.Sprintf("%s: not on the console: %s", c, text), false
+		}
+	}
+	for text, n := range s.owed(b, session) {
+		if n > 0 {
+			return fmt.Sprintf("%d times not on the console: %s", n, text), false
 		}
 	}
 	return "", false
@@ -118,7 +123,13 @@ func (s *site) judge(t *testing.T, b *browser, session *session) {
 		}
 		t.Log(refused[reason][0])
 	}
-	s.judgeRow(t, b)
+	for text, n := range s.owed(b, session) {
+		if n != 0 {
+			t.Errorf("%d times too seldom or (if less than 0) too often on the console: %s", n, text)
+		}
+	}
+	s.judgeDeviations(t, b)
+	s.judgeRow(t)
 	t.Logf("%d cells, of which %d could be read", len(s.cells), read)
 	if read < 100 {
 		t.Errorf("only %d could be read", read)
@@ -136,13 +147,12 @@ func (s *site) judgeProtocol(t *testing.T, name string) {
 }
 
 // judgeRow checks how often a browser asked for several methods and a field.
-func (s *site) judgeRow(t *testing.T, b *browser) {
+func (s *site) judgeRow(t *testing.T) {
 	t.Helper()
-	for i, page := range s.pages[:len(s.pages)-1] {
+	for _, page := range s.pages[1:] {
 		n := s.seen["/cached/row "+page].preflights
 		t.Logf("%s: %d preflight(s) for a field, PUT, PATCH and DELETE in a row", page, n)
-		// Firefox has been seen to ask up to three times on the first host of a run.
-		if n != 1 && !(b.name == "firefox" && i == 0 && n > 0 && n <= 3) {
+		if n != 1 {
 			t.Errorf("%s: %d preflights, want 1", page, n)
 		}
 	}

@@ -75,7 +75,7 @@ func (s *site) startCaddy(pages, upstream string) {
 	reverse_proxy %s
 }
 `, s.api, s.elsewhere(), tls, directives.String(), upstream,
-		strings.Join(s.pages[:len(s.pages)-1], ", "), tls, pages, s.pages[len(s.pages)-1], pages)
+		strings.Join(s.pages[1:], ", "), tls, pages, s.pages[0], pages)
 	root := runCaddy(s.t, text, s.readLog)
 	for _, origin := range append([]string{s.api, s.elsewhere()}, s.pages...) {
 		if issuer := await(s.t, origin, root); issuer != nil {

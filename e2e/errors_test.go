@@ -3,6 +3,7 @@ package e2e
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -53,13 +54,16 @@ func (s *stage) wait(t *testing.T, p *errorPage, b *browser, sessions []*session
 // missing returns the trials of which a browser has still to complain, and the
 // messages of the page that it has still to print.
 func (s *stage) missing(p *errorPage, b *browser, sessions []*session) (missing []string) {
-	said, found := s.said(sessions), make(map[*errorMessage]bool)
+	said, found := s.said(b, sessions), make(map[*errorMessage]bool)
 	for _, tr := range s.trials {
 		complains := false
 		for _, text := range said[tr.id] {
 			if m := p.find(tr, b, text); m != nil {
 				complains, found[m] = true, true
 			}
+		}
+		if want := tr.besides[b.name]; want != "" && !contain(said[tr.id], want) {
+			missing = append(missing, want+" on "+tr.String())
 		}
 		if !complains && !tr.fine(b) && slices.ContainsFunc(p.messages, func(m *errorMessage) bool { return m.expected(b) && m.section == tr.section }) {
 			missing = append(missing, "a message on "+tr.String())
@@ -77,11 +81,21 @@ func (s *stage) missing(p *errorPage, b *browser, sessions []*session) (missing 
 func (tr *trial) fine(b *browser) bool { return tr.right || tr.only != "" && tr.only != b.name }
 
 // said returns what is on the consoles, by trial.
-func (s *stage) said(sessions []*session) map[int][]string {
+func (s *stage) said(b *browser, sessions []*session) map[int][]string {
 	said := make(map[int][]string)
+	if b.name == "webkit" { // it does not name modules; there is one, in the file
+		module := slices.IndexFunc(s.trials, func(tr *trial) bool { return tr.call.way == "module" })
+		for _, text := range sessions[1].messages() {
+			if !cellInURL.MatchString(text) {
+				said[module] = append(said[module], text)
+			}
+		}
+	}
 	for _, session := range sessions {
 		for id, texts := range session.byCell() {
-			said[id] = append(said[id], texts...)
+			for _, text := range texts { // of WebKit with the URL in a second line
+				said[id] = append(said[id], strings.Split(text, "\n")...)
+			}
 		}
 	}
 	return said
@@ -95,11 +109,20 @@ func (s *stage) judge(t *testing.T, p *errorPage, b *browser, sessions []*sessio
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	produced, said := make(map[*errorMessage]bool), s.said(sessions)
+	produced, said := make(map[*errorMessage]bool), s.said(b, sessions)
 	for _, tr := range s.trials {
 		texts := said[tr.id]
 		if slices.ContainsFunc(texts, func(text string) bool { return !followUp.MatchString(text) }) {
 			texts = slices.DeleteFunc(texts, followUp.MatchString)
+		}
+		if want := tr.besides[b.name]; want != "" {
+			if n := len(texts); n == 0 || !strings.HasPrefix(texts[0], want) {
+				t.Errorf("%s: on the console %q, want %q", tr, texts, want)
+				continue
+			}
+			if texts = texts[1:]; tr.fine(b) {
+				continue
+			}
 		}
 		if tr.fine(b) {
 			if tr.result == nil || !tr.result.Read || len(texts) > 0 {

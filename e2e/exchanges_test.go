@@ -77,5 +77,7 @@ var exchanges = []exchange{
 	{name: "redirect without a field", answer: answer{302, []string{"Location: ?cell={cell}"}}},
 	{name: "redirect with user info", answer: answer{302, []string{allowPage, "Location: http://user:password@{api}/?cell={cell}"}}},
 	{name: "redirect without end", answer: answer{302, []string{allowPage, "Location: ?cell={cell}"}}},
+	{name: "redirect to FTP", answer: answer{302, []string{allowPage, "Location: ftp://{api}/?cell={cell}"}}},
+	{name: "redirect to an app", answer: answer{302, []string{allowPage, "Location: app://{api}/?cell={cell}"}}},
 	{name: "redirect to a scheme of its own", answer: answer{302, []string{allowPage, "Location: data:,cell={cell}"}}},
 }

@@ -115,7 +115,7 @@ func (r *rig) play(t *testing.T, cell int) (*player.Request, *player.Failure) {
 }
 
 // TestMessages: internal/browser, which speaks for browsers in the command
-// "caddy cors check", lets read what they do, and says what Chromium says.
+// "caddy cors check", lets read what they do, and says what they say.
 func TestMessages(t *testing.T) {
 	for _, b := range browsers {
 		t.Run(b.name, func(t *testing.T) {
@@ -168,11 +168,9 @@ func (b *browser) expects(r *player.Request, f *player.Failure) string {
 	// It is let pass, and neither the log nor WebDriver BiDi has a word on it.
 	case f.Code == player.WildcardAuthorization:
 		return ""
-	case b.name != "chromium":
-		return "Cross-Origin Request Blocked"
 	// An error of the network, which Chromium does not log.
-	case f.Code == player.InvalidRedirect, f.Code == player.TooManyRedirects:
+	case b.name == "chromium" && (f.Code == player.InvalidRedirect || f.Code == player.TooManyRedirects):
 		return ""
 	}
-	return r.Message(f)
+	return r.Message(player.Name(b.name), f)
 }

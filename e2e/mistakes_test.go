@@ -18,6 +18,9 @@ type mistake struct {
 
 	preflight, response answer // of the application at localhost:3000; 405 and 200 if nothing is said
 	only                string // the browser that minds, if not all do
+
+	// besides has what browsers print that is not of the section.
+	besides map[string]string
 }
 
 // request is a call of a page.
@@ -115,6 +118,10 @@ var mistakes = []mistake{
 	{
 		section: "The response to a preflight allows no origin", cause: "No `cors` answers it", call: put,
 		site: bare, fixed: cors("allow_methods PUT"),
+	},
+	{
+		section: "The response to a preflight allows no origin", cause: "No `cors` answers it", call: put,
+		site: bare, fixed: cors("allow_methods PUT"), preflight: answer{status: 200},
 	},
 	{
 		section: "The response to a preflight allows no origin", cause: "Authentication comes first", call: request{fields: map[string]string{"Authorization": "Basic Ym9iOmhpY2N1cA=="}},
@@ -262,6 +269,10 @@ var mistakes = []mistake{
 	},
 	{
 		section: "A redirect leads to an app",
+		site:    bare, response: answer{302, []string{"Location: app://api.example.com/items", allowed}},
+	},
+	{
+		section: "A redirect leads to an app",
 		site:    bare, response: answer{302, []string{"Location: ftp://api.example.com/items", allowed}},
 	},
 	{
@@ -303,6 +314,8 @@ var mistakes = []mistake{
 	{
 		section: "No response", cause: "Nothing listens", call: request{url: "http://closed.example.com/items", method: "PUT"},
 		site: cors(),
+		// Of the library that WebKitGTK uses, and Safari does not.
+		besides: map[string]string{"webkit": "Could not connect to localhost: Connection refused"},
 	},
 	{
 		section: "The page itself forbids it", call: request{init: object{"mode": "same-origin"}},
@@ -315,6 +328,8 @@ var mistakes = []mistake{
 	{
 		section: "Local networks", from: "public, https",
 		site: api("cors * *"), only: "chromium",
+		// To WebKit http:// is mixed content on the same machine, too.
+		besides: map[string]string{"webkit": "[blocked] The page at "},
 	},
 	{
 		section: "Local networks", from: "public, https", tls: true, call: request{url: "https://api.example.com/items", init: object{"targetAddressSpace": "local"}},

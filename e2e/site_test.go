@@ -22,7 +22,7 @@ type site struct {
 	t      *testing.T
 	scheme string
 	port   string   // of the pages
-	pages  []string // origins, the first one that of the page that is opened
+	pages  []string // origins, the first one that of the page that is opened, which no policy names
 	api    string   // origin
 	issuer *x509.Certificate
 
@@ -58,7 +58,7 @@ type result struct {
 	Late    bool   `json:"late"`
 }
 
-// hosts are those of the pages, the first one that of the page that is opened.
+// hosts are those of the other pages.
 // Over TLS a few are enough, as browsers judge the same way there.
 var hosts = map[string][]string{
 	"http":  {"app.localhost", "x.app.localhost", "xapp.localhost"},
@@ -78,11 +78,12 @@ func start(t *testing.T, scheme string) *site {
 		t: t, scheme: scheme, port: ports[0], api: scheme + "://localhost:" + ports[1],
 		protocols: make(map[string]int), seen: make(map[string]seen), progress: make(chan struct{}, 1),
 	}
+	// Another port, and where there is TLS another scheme. It is the page that is
+	// opened, as WebKit loads no frame without TLS where the page has it.
+	s.pages = []string{"http://app.localhost:" + ports[2]}
 	for _, host := range hosts[scheme] {
 		s.pages = append(s.pages, s.origin(host))
 	}
-	// Another port, and where there is TLS another scheme.
-	s.pages = append(s.pages, "http://app.localhost:"+ports[2])
 	s.plan()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", servePage)

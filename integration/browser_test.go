@@ -253,7 +253,7 @@ func (s *site) carryOut(t *testing.T, r *browser.Request, cached http.Header) (s
 			t.Helper()
 			switch {
 			case f != nil && want:
-				t.Errorf("%s: %s %s with %v, credentials %t: %s", step, r.Method, r.URL(), r.Header, r.Credentials, r.Message(f))
+				t.Errorf("%s: %s %s with %v, credentials %t: %s", step, r.Method, r.URL(), r.Header, r.Credentials, r.Message(browser.Chromium, f))
 			case f == nil && !want:
 				t.Errorf("%s: %s %s from %s with %v, credentials %t is allowed", step, r.Method, r.URL(), r.SentOrigin(), r.Header, r.Credentials)
 			}
@@ -273,7 +273,7 @@ func (s *site) carryOut(t *testing.T, r *browser.Request, cached http.Header) (s
 		next, f := r.Redirect(res)
 		switch {
 		case f != nil:
-			t.Errorf("redirect of %s: %s", r.URL(), r.Message(f))
+			t.Errorf("redirect of %s: %s", r.URL(), r.Message(browser.Chromium, f))
 			return 0, false
 		case next == nil:
 			s.checkReadable(t, r, res, want.exposed)

@@ -258,8 +258,8 @@ func check(t *testing.T, r *Request, f *Failure, code Code, message string) {
 		t.Errorf("no failure, want %s", code)
 	case f != nil && f.Code != code:
 		t.Errorf("got %s, want %s", f.Code, code)
-	case f != nil && r.Message(f) != message:
-		t.Errorf("got %s, want %s", r.Message(f), message)
+	case f != nil && r.Message(Chromium, f) != message:
+		t.Errorf("got %s, want %s", r.Message(Chromium, f), message)
 	}
 }
 

@@ -44,40 +44,47 @@ func (r *Request) Preflight() http.Header {
 // request may be sent. If several checks fail, it returns the failure that Chromium
 // names.
 func (r *Request) CheckPreflight(res Response) *Failure {
+	f := r.checkPreflight(res)
+	if f != nil {
+		f.Preflight, f.Status = true, res.Status
+	}
+	return f
+}
+
+func (r *Request) checkPreflight(res Response) *Failure {
 	if isRedirect(res) {
-		return &Failure{Code: PreflightRedirect, Preflight: true, Value: res.Header.Get("Location")}
+		return &Failure{Code: PreflightRedirect, Value: res.Header.Get("Location")}
 	}
 	if f := r.corsCheck(res); f != nil {
-		f.Preflight = true
 		return f
 	}
 	if res.Status < 200 || res.Status > 299 {
-		return &Failure{Code: PreflightStatus, Preflight: true, Value: strconv.Itoa(res.Status)}
+		return &Failure{Code: PreflightStatus, Value: strconv.Itoa(res.Status)}
 	}
 	methods, ok := list(res.Header, fetch.AllowMethods)
 	if !ok {
-		return &Failure{Code: MalformedAllowMethods, Preflight: true, Value: combined(res.Header, fetch.AllowMethods)}
+		return &Failure{Code: MalformedAllowMethods, Value: combined(res.Header, fetch.AllowMethods)}
 	}
 	names, ok := list(res.Header, fetch.AllowHeaders)
 	if !ok {
-		return &Failure{Code: MalformedAllowHeaders, Preflight: true, Value: combined(res.Header, fetch.AllowHeaders)}
+		return &Failure{Code: MalformedAllowHeaders, Value: combined(res.Header, fetch.AllowHeaders)}
 	}
 	if methods == nil && r.UsePreflight {
 		methods = []string{r.Method}
 	}
 	anyMethod := !r.Credentials && slices.Contains(methods, "*")
 	if !slices.Contains(methods, r.Method) && !fetch.IsSafelistedMethod(r.Method) && !anyMethod {
-		return &Failure{Code: MethodNotAllowed, Preflight: true, Value: r.Method}
+		return &Failure{Code: MethodNotAllowed, Value: r.Method}
 	}
 	anyName := !r.Credentials && slices.Contains(names, "*")
 	for _, name := range r.UnsafeHeaders() {
 		switch {
 		case containsFold(names, name):
 		case !anyName:
-			return &Failure{Code: HeaderNotAllowed, Preflight: true, Value: name}
+			return &Failure{Code: HeaderNotAllowed, Value: name}
 		case name == "authorization":
 			// https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-			return &Failure{Code: WildcardAuthorization, Preflight: true, Value: name}
+			return &Failure{Code: WildcardAuthorization, Value: name}
 		}
 	}
 	return nil
@@ -90,7 +97,14 @@ func (r *Request) CheckResponse(res Response) *Failure {
 	if !r.IsCORS() {
 		return nil
 	}
-	return r.corsCheck(res)
+	f := r.corsCheck(res)
+	if f != nil {
+		f.Status = res.Status
+		if target, err := r.target(res); err == nil && isRedirect(res) {
+			f.Target = withoutUser(target)
+		}
+	}
+	return f
 }
 
 // corsCheck is https://fetch.spec.whatwg.org/#concept-cors-check.
@@ -104,7 +118,7 @@ func (r *Request) corsCheck(res Response) *Failure {
 	case origin == "*":
 		return &Failure{Code: WildcardWithCredentials, Value: origin}
 	case origin != r.SentOrigin():
-		return &Failure{Code: explainOrigin(origin), Value: origin}
+		return &Failure{Code: explainOrigin(origin), Value: origin, Repeated: len(res.Header.Values(fetch.AllowOrigin)) > 1}
 	case !r.Credentials:
 		return nil
 	}

@@ -25,7 +25,7 @@ const (
 	MethodNotAllowed      Code = "method_not_allowed"
 	HeaderNotAllowed      Code = "header_not_allowed"
 
-	// Chromium and Firefox do not follow the standard here: they allow the request.
+	// Browsers do not follow the standard here: they allow the request.
 	WildcardAuthorization Code = "wildcard_authorization"
 )
 
@@ -47,13 +47,15 @@ var Codes = []Code{
 type Failure struct {
 	Code      Code
 	Preflight bool   // it is the response to a preflight
+	Status    int    // of the response
+	Target    string // the URL that it redirects to, without user info; or empty
+	Repeated  bool   // it has the header more than once
 	Value     string // the server's value; or the method or the name of the header that is not allowed
 }
 
-// Message returns the message on Chromium's console about a failure of the request.
-// The texts are those of Chromium 156
+// chromiumMessage returns the message of Chromium
 // (third_party/blink/renderer/platform/loader/cors/cors_error_string.cc).
-func (r *Request) Message(f *Failure) string {
+func (r *Request) chromiumMessage(f *Failure) string {
 	switch f.Code {
 	case InvalidRedirect:
 		return fmt.Sprintf("%s %s net::ERR_UNSAFE_REDIRECT", r.Method, r.URL())

@@ -29,22 +29,20 @@ func (r *Request) Redirect(res Response) (*Request, *Failure) {
 		return nil, nil
 	}
 	location := combined(res.Header, "Location")
-	ref, err := url.Parse(location)
-	if err != nil {
-		return nil, &Failure{Code: InvalidRedirect, Value: location}
-	}
-	target := canonical(r.URL().ResolveReference(ref))
+	target, err := r.target(res)
 	switch {
+	case err != nil:
+		return nil, &Failure{Code: InvalidRedirect, Value: location, Status: res.Status}
 	case defaultPorts[target.Scheme] == "" || target.Host == "":
-		return nil, &Failure{Code: InvalidRedirect, Value: location}
+		return nil, &Failure{Code: InvalidRedirect, Value: location, Status: res.Status, Target: withoutUser(target)}
 	case len(r.urls) > maxRedirects:
-		return nil, &Failure{Code: TooManyRedirects, Value: location}
+		return nil, &Failure{Code: TooManyRedirects, Value: location, Status: res.Status}
 	}
 	next := *r
 	next.urls = append(slices.Clip(r.urls), target)
 	next.Header = r.Header.Clone()
 	if target.User != nil && (r.IsCORS() || originOf(target) != r.Origin) {
-		return nil, &Failure{Code: RedirectCredentials, Value: target.String()}
+		return nil, &Failure{Code: RedirectCredentials, Value: target.String(), Status: res.Status, Target: withoutUser(target)}
 	}
 	post := (res.Status == 301 || res.Status == 302) && r.Method == http.MethodPost
 	if post || res.Status == 303 && r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -57,6 +55,22 @@ func (r *Request) Redirect(res Response) (*Request, *Failure) {
 		next.remove("authorization")
 	}
 	return &next, nil
+}
+
+// target returns the URL in the Location of a response.
+func (r *Request) target(res Response) (*url.URL, error) {
+	ref, err := url.Parse(combined(res.Header, "Location"))
+	if err != nil {
+		return nil, err
+	}
+	return canonical(r.URL().ResolveReference(ref)), nil
+}
+
+// withoutUser returns a URL as messages have it.
+func withoutUser(u *url.URL) string {
+	c := *u
+	c.User = nil
+	return c.String()
 }
 
 func (r *Request) remove(names ...string) {

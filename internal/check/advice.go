@@ -45,7 +45,7 @@ func advise(r *browser.Request, res browser.Response, f *browser.Failure) (cause
 		}
 		return "", allowHeaders([]string{f.Value})
 	case browser.WildcardAuthorization:
-		return "the standard says so; Chromium and Firefox still allow the request", "allow_headers * Authorization"
+		return "the standard says so; browsers still allow the request", "allow_headers * Authorization"
 	case browser.RedirectCredentials:
 		return "browsers send no user name and password to another origin; redirect without them", ""
 	case browser.TooManyRedirects:

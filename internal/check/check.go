@@ -33,6 +33,9 @@ type Check struct {
 	// the cookies that the browser would send.
 	Header http.Header
 
+	// Browser is the one whose message the report has; Chromium if empty.
+	Browser browser.Name
+
 	// Preflight makes the browser ask first, even if the request does not need it.
 	Preflight bool
 

@@ -44,13 +44,18 @@ func (rep *Report) Print(w io.Writer, c Colors) error {
 		line("%sAllowed.%s The preflight permits the request. The request may change something, so it was not sent.", c.good, c.end)
 		line("Only its response can tell whether the page may read it. Use caddy cors check --send to send it.")
 	case Blocked:
-		if rep.Code == browser.WildcardAuthorization {
-			line("%sBlocked%s by the standard. Chromium still allows the request, and warns:", c.bad, c.end)
-			line("  %s", rep.Message)
-			break
+		name := rep.Browser.Title()
+		switch {
+		case rep.Code == browser.WildcardAuthorization && rep.Message == "":
+			line("%sBlocked%s by the standard. %s still allows the request, and prints no warning.", c.bad, c.end, name)
+		case rep.Code == browser.WildcardAuthorization:
+			line("%sBlocked%s by the standard. %s still allows the request, and warns:", c.bad, c.end, name)
+		default:
+			line("%sBlocked.%s %s's console says:", c.bad, c.end, name)
 		}
-		line("%sBlocked.%s Chromium's console says:", c.bad, c.end)
-		line("  %s", rep.Message)
+		for text := range strings.Lines(rep.Message) {
+			line("  %s", strings.TrimSuffix(text, "\n"))
+		}
 	case Unknown:
 		line("%sUnknown.%s %s", c.bad, c.end, rep.Error)
 	}

@@ -38,9 +38,10 @@ type Report struct {
 	Steps       []*Step `json:"steps"`
 	Verdict     Verdict `json:"verdict"`
 
-	// If blocked: the first check that failed, the message of Chromium, and the lines
-	// of a Caddyfile that put it right.
+	// If blocked: the first check that failed, the message on the console of
+	// the browser, and the lines of a Caddyfile that put it right.
 	Code    browser.Code `json:"code,omitempty"`
+	Browser browser.Name `json:"browser,omitempty"`
 	Message string       `json:"message,omitempty"`
 	Fix     string       `json:"fix,omitempty"`
 
@@ -127,14 +128,21 @@ func (rep *Report) warn(text string) {
 }
 
 // block ends a check with a failure.
-func (rep *Report) block(r *browser.Request, step *Step, f *browser.Failure) {
-	rep.Verdict, rep.Code = Blocked, f.Code
+func (p *run) block(r *browser.Request, step *Step, f *browser.Failure) {
+	p.Verdict, p.Code, p.Browser = Blocked, f.Code, p.check.Browser
+	if p.Browser == "" {
+		p.Browser = browser.Chromium
+	}
 	brief := *f
-	brief.Value = shown(f.Value)
-	rep.Message = limited(r.Message(&brief), 2000)
+	brief.Value, brief.Target = shown(f.Value), shown(f.Target)
+	lines := strings.Split(r.Message(p.Browser, &brief), "\n")
+	for i, line := range lines {
+		lines[i] = limited(line, 2000)
+	}
+	p.Message = strings.Join(lines, "\n")
 	for _, result := range step.Checks {
 		if result.Code == f.Code {
-			rep.Fix = result.Fix
+			p.Fix = result.Fix
 			break
 		}
 	}

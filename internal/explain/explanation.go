@@ -75,6 +75,7 @@ func (e *Explanation) AskServer(ctx context.Context, m *Message, c check.Check) 
 		return nil
 	}
 	m.complete(&c)
+	c.Browser = browser.Name(strings.ToLower(m.Browser))
 	switch {
 	case c.URL == "" && c.Origin == "":
 		e.Error = "the message names neither the URL nor the origin of the page; add --url https://api.example.com/items --origin https://app.example.com"
