@@ -15,12 +15,13 @@ import (
 type Registry struct {
 	rules map[string]bool
 	names []string // the rules without their marks, in the order of the lists
+	above map[string]bool
 }
 
 // ReadRegistry reads lists in the format of publicsuffix.org.
 func ReadRegistry(t testing.TB, files ...string) *Registry {
 	t.Helper()
-	r := &Registry{rules: make(map[string]bool)}
+	r := &Registry{rules: make(map[string]bool), above: make(map[string]bool)}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -35,6 +36,11 @@ func ReadRegistry(t testing.TB, files ...string) *Registry {
 			}
 		}
 	}
+	for _, name := range r.names {
+		for _, parent, ok := strings.Cut(name, "."); ok; _, parent, ok = strings.Cut(parent, ".") {
+			r.above[parent] = true
+		}
+	}
 	if len(r.names) < 10_000 {
 		t.Fatalf("only %d rules", len(r.names))
 	}
@@ -43,6 +49,9 @@ func ReadRegistry(t testing.TB, files ...string) *Registry {
 
 // Name returns a name that a rule has.
 func (r *Registry) Name(rnd *rand.Rand) string { return r.names[rnd.IntN(len(r.names))] }
+
+// Above reports whether a rule has a name below another one.
+func (r *Registry) Above(name string) bool { return r.above[name] }
 
 // Domain returns the domain that somebody has to register to obtain an origin, or the
 // address to rent, or the scheme and host to choose. It returns "" if nobody can

@@ -71,8 +71,11 @@ func hostParts(parts []Part) (scheme string, host []Part, port string) {
 		if p.Placeholder || !ok {
 			continue
 		}
-		if i == 0 {
+		switch first := parts[0]; {
+		case i == 0:
 			scheme = before
+		case !first.Placeholder && !strings.HasPrefix(scheme, first.Text):
+			scheme = first.Text + "a" // whatever follows, it is not of the web
 		}
 		host = append([]Part{{Text: after}}, parts[i+1:]...)
 		break
@@ -114,8 +117,8 @@ type template struct {
 // stranger returns a host that a stranger can have, or "" if the template is closed.
 func (t *template) stranger() string {
 	if t.scheme != "http" && t.scheme != "https" {
-		if len(t.host) == 1 && label(t.host[0]) < 0 {
-			return ""
+		if len(t.host) == 1 && label(t.host[0]) < 0 && t.host[0].Text != "http.request.host" {
+			return "" // the operator's decision
 		}
 		return t.fill("evil") // nobody assigns the hosts of other schemes
 	}

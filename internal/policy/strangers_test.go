@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ func (v *visitor) placeholder(name string) string {
 	}
 	return map[string]string{
 		"http.request.host": v.host, "http.vars.label": v.label, "http.vars.tenant": "tenant.example.org", "tenant_origin": "https://tenant.example.org",
-		"http.vars.scheme": "https", "http.vars.port": "8443",
+		"http.vars.scheme": "https", "http.vars.s": "s", "http.vars.port": "8443",
 	}[name]
 }
 
@@ -141,7 +142,7 @@ func (v *visitor) template() *entry {
 	part := func() string {
 		return v.pick("{"+labels+"0}", "{"+labels+"1}", "{"+labels+"2}", "{"+labels+"3}", "{"+labels+"4}", "{"+labels+"5}", "{http.vars.label}", "{http.request.host}", "app", "x-", ".", ".", "com", "example", "m")
 	}
-	text := v.pick("https", "https", "https", "http", "{http.vars.scheme}", "app") + "://"
+	text := v.pick("https", "https", "https", "http", "{http.vars.scheme}", "app", "http{http.vars.s}", "x{http.vars.scheme}") + "://"
 	domain := 1
 	switch v.IntN(8) {
 	case 0:
@@ -270,5 +271,108 @@ func checkStrangers(t *testing.T, v *visitor, counts map[string]int) {
 	}
 	if len(domains) > limit && !waived[WaiverOpen] {
 		t.Errorf("%q: allows %q", texts, slices.Sorted(maps.Values(domains)))
+	}
+}
+
+// TestHonest: what an operator writes for names, networks and machines of its own, with
+// credentials, is accepted without a word, and allows what it says. Values of
+// environment variables are written so.
+func TestHonest(t *testing.T) {
+	t.Logf("seed %d, %d policies", *seed, *rounds)
+	v := &visitor{
+		Rand:     rand.New(rand.NewPCG(*seed, 1)),
+		registry: corstest.ReadRegistry(t, "../suffixes/rules.txt", "../suffixes/own.txt"),
+	}
+	for range *rounds {
+		checkHonest(t, v)
+	}
+}
+
+// own returns an origin that an operator has, and a pattern of it.
+func (v *visitor) own() (origin, pattern string) {
+	port := v.pick("", "", "", ":8443", ":3000", ":"+fmt.Sprint(1024+v.IntN(60_000)))
+	anyPort := port
+	if v.IntN(6) == 0 {
+		anyPort = ":*"
+	}
+	switch v.IntN(8) {
+	case 0: // a network of one's own
+		host := v.pick("10.0.0.5", "192.168.1.10", "172.20.3.4", "127.0.0.1", "[fd00::1]", "[::1]", "nas", "nas.lan", "wiki.corp", "a.internal", "x.home.arpa", "printer.local", "169.254.1.2")
+		return "https://" + host + port, "https://" + host + anyPort
+	case 1: // one's own machine
+		host := v.pick("localhost", "127.0.0.1", "[::1]", "app.localhost", "127.0.0.53")
+		return "http://" + host + port, "http://" + host + anyPort
+	case 2:
+		s := v.pick("capacitor", "tauri", "ionic", "app") + "://localhost"
+		return s, s
+	}
+	// A name right below any suffix, and names below it: each is the operator's.
+	suffix := v.registry.Name(v.Rand)
+	domain := v.pick("acme", "acme-app", "my1", "xn--bcher-kva", "a") + v.pick("", "-x", "7") + "." + suffix
+	if v.registry.Domain("https://"+domain) != domain || v.registry.Above(domain) {
+		return "https://app.example.com", "https://app.example.com" // the name itself is a suffix, or has some below
+	}
+	sub := v.pick("app", "www", "a.b", "x-1", "_x", "pr-17")
+	_, rest, _ := strings.Cut(sub+".", ".")
+	switch v.IntN(4) {
+	case 0:
+		return "https://" + domain + port, "https://" + domain + anyPort
+	case 1:
+		return "https://" + sub + "." + domain + port, "https://" + sub + "." + domain + anyPort
+	case 2:
+		return "https://pr-17." + rest + domain + port, "https://pr-*." + rest + domain + anyPort
+	default:
+		return "https://" + sub + "." + domain + port, "https://*." + domain + anyPort
+	}
+}
+
+func checkHonest(t *testing.T, v *visitor) {
+	config := complete(Config{Credentials: true})
+	values := make(map[string]string)
+	global := config.Global
+	config.Global = func(name string) string {
+		if value, ok := values[name]; ok {
+			return value
+		}
+		return global(name)
+	}
+	var allowed []string
+	var list []string
+	for range 1 + v.IntN(6) {
+		origin, pattern := v.own()
+		allowed = append(allowed, origin)
+		switch v.IntN(8) {
+		case 0:
+			list = append(list, pattern)
+		case 1, 2:
+			if !strings.Contains(pattern, "*") {
+				config.Regexps = append(config.Regexps, v.pick("^", "")+regexp.QuoteMeta(pattern)+v.pick("$", ""))
+				continue
+			}
+			// Of a pattern, the expression that says the same.
+			expr := regexp.QuoteMeta(pattern)
+			if rest, ok := strings.CutSuffix(expr, `:\*`); ok {
+				expr = rest + `(:\d+)?`
+			}
+			expr = strings.Replace(expr, `/\*\.`, v.pick(`/(.+\.)?`, `/.*\.`, `/([a-z0-9_-]+\.)+`), 1)
+			config.Regexps = append(config.Regexps, "^"+strings.Replace(expr, `\*`, "[a-z0-9-]+", 1)+"$")
+		default:
+			config.Origins = append(config.Origins, pattern)
+		}
+	}
+	if len(list) > 0 {
+		values["env.OWN"] = strings.Join(list, v.pick(",", " ", "\n", ", "))
+		config.Origins = append(config.Origins, "{env.OWN}")
+	}
+	p, findings := Compile(config)
+	if findings.Problems.Len()+findings.Warnings.Len() > 0 {
+		t.Errorf("%q, %q, %q: %s %s", config.Origins, config.Regexps, values, findings.Problems.String(), findings.Warnings.String())
+		return
+	}
+	for _, origin := range allowed {
+		r := &http.Request{Method: "GET", Host: "api.example.com", Header: headers("Origin: "+origin, "Sec-Fetch-Site: cross-site")}
+		if d := p.Decide(r); d.Result != Allowed {
+			t.Errorf("%q, %q, %q: %q is %s %s", config.Origins, config.Regexps, values, origin, d.Result, d.Reason)
+		}
 	}
 }
