@@ -44,9 +44,9 @@ func (c *Check) checkOrigin() error {
 		return nil
 	}
 	if _, err := origins.ParsePattern(c.Origin); err != nil && !strings.Contains(c.Origin, "*") {
-		return fmt.Errorf("--%w", err)
+		return fmt.Errorf("--origin %w", err)
 	}
-	return fmt.Errorf("--origin %q: is a pattern; write the origin of one page, such as https://app.example.com", c.Origin)
+	return fmt.Errorf("--origin %s: is a pattern; write the origin of one page, such as https://app.example.com", origins.Quote(c.Origin))
 }
 
 // checkURL returns an error if a URL is not an absolute http or https one. The error

@@ -3,13 +3,15 @@ package openness
 import (
 	"slices"
 	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // opaqueNode is a position in an origin whose scheme is neither http nor https.
 type opaqueNode struct {
 	state  int
 	where  uint8  // in the scheme, the separator or the host
-	scheme string // as far as it could still become one that is told from others
+	scheme string // the part that has been read, if it may become a known one
 }
 
 const (
@@ -22,24 +24,20 @@ const (
 
 const maxScheme = 64
 
-// Schemes that are told from others: those of otherOrigins are not, and those that
-// have a default port.
-var (
-	notOpaque = []string{"http", "https", "file"}
-	withPort  = []string{"ws", "wss", "ftp"}
-)
+// notOpaque are the schemes that otherOrigins leaves out: those of the web, and those
+// of which browsers send no origin.
+var notOpaque = append(origins.NeverSent(), "http", "https")
 
-// otherOrigins notes the hosts of schemes other than http, https and file.
+// otherOrigins notes the hosts of schemes that are not in notOpaque.
 func (a *analysis) otherOrigins() {
 	a.likelyOrigins()
 	if !a.more() {
 		return
 	}
-	known := slices.Concat(notOpaque, withPort)
 	g, nodes := build(a.m, opaqueNode{state: a.start, scheme: "-"}, func(n opaqueNode, yield func(byte, opaqueNode)) {
 		for _, e := range a.m.edges(n.state) {
 			for c := range a.m.alphabet.members[e.class].all {
-				if next, ok := n.read(c, known); ok {
+				if next, ok := n.read(c); ok {
 					next.state = e.to
 					yield(c, next)
 				}
@@ -49,7 +47,7 @@ func (a *analysis) otherOrigins() {
 	accepted := make([]bool, len(nodes))
 	for i, n := range nodes {
 		if n.where == inHost {
-			_, accepted[i] = a.m.end(n.state, schemeOr(n.scheme))
+			_, accepted[i] = a.m.end(n.state, anyScheme)
 		}
 	}
 	g.list(accepted, maxScheme+len("://")+maxHost, func(s string) bool {
@@ -101,31 +99,20 @@ func isLikely(host string) bool {
 	return host != "" && plain(host[0]) && plain(host[len(host)-1]) && !strings.Contains(host, "..")
 }
 
-// schemeOr returns a scheme that is told from others, or one that is not.
-func schemeOr(scheme string) string {
-	if scheme == "" {
-		return anyScheme
-	}
-	return scheme
-}
-
 // anyScheme is a scheme that no expression names.
 const anyScheme = "anyscheme"
 
 // read returns the position after c.
-func (n opaqueNode) read(c byte, known []string) (opaqueNode, bool) {
+func (n opaqueNode) read(c byte) (opaqueNode, bool) {
 	switch n.where {
 	case inScheme:
 		begins := n.scheme == "-"
 		switch {
 		case c == ':' && !begins && !slices.Contains(notOpaque, n.scheme):
-			n.where = afterColon
-			if !slices.Contains(withPort, n.scheme) {
-				n.scheme = ""
-			}
+			n.where, n.scheme = afterColon, ""
 		case letters.has(c) || !begins && schemeChars.has(c):
 			prefix := strings.TrimPrefix(n.scheme, "-") + string(c)
-			if !begins && n.scheme == "" || !slices.ContainsFunc(known, func(s string) bool { return strings.HasPrefix(s, prefix) }) {
+			if !begins && n.scheme == "" || !slices.ContainsFunc(notOpaque, func(s string) bool { return strings.HasPrefix(s, prefix) }) {
 				prefix = ""
 			}
 			n.scheme = prefix

@@ -2,79 +2,117 @@ package origins
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
 )
 
-// A fault is what is wrong with a text that was to be a pattern.
-type fault struct {
-	reason string // the first thing that a reader would point at
-	write  string // instead, "" if that depends on the text
+// An Error says what is wrong with an entry of a policy or of a list, and what to
+// write instead.
+type Error struct {
+	Entry  string
+	Reason string // the first thing that a reader would point at, with its verb
+	// Correction is the text that was probably meant. It is valid, and may be copied
+	// as it is. If it is "", Advice says what to write.
+	Correction string
+	Advice     string
+}
+
+// Error quotes the entry.
+func (e *Error) Error() string { return Quote(e.Entry) + ": " + e.String() }
+
+// String returns the reason and what to write, without the entry.
+func (e *Error) String() string {
+	switch {
+	case e.Correction != "":
+		return e.Reason + "; write " + e.Correction
+	case e.Advice != "":
+		return e.Reason + "; " + e.Advice
+	}
+	return e.Reason + "; write an origin such as https://app.example.com"
 }
 
 // explain returns the error about s, which is not a pattern.
-func explain(s string) error {
-	return fmt.Errorf("origin %q %s", s, advise(s))
-}
-
-// advise returns what is wrong with s, and what to write instead.
-func advise(s string) string {
-	f := faultOf(s)
+func explain(s string) *Error {
+	e := errorOf(s)
+	e.Entry = s
 	if correction, ok := correct(s); ok {
-		f.write = strconv.Quote(correction)
+		e.Correction = correction
 	}
-	if f.write == "" {
-		f.write = "origins such as https://app.example.com"
-	}
-	return f.reason + ": write " + f.write
+	return e
 }
 
-func faultOf(s string) fault {
+func errorOf(s string) *Error {
 	switch {
 	case s == "":
-		return fault{reason: "is empty"}
+		return &Error{Reason: "is empty"}
 	case strings.EqualFold(s, Null) && s != Null:
-		return fault{reason: "has upper-case letters, and browsers send lower case"}
+		return &Error{Reason: "has upper-case letters, but browsers send lower case"}
 	case s == "*" || s == Null:
-		return fault{reason: "stands for itself and is not a pattern"}
+		return &Error{Reason: "is not a pattern"}
 	case strings.ContainsFunc(s, isSeparator):
-		return fault{"is a list", strings.Join(correctAll(strings.FieldsFunc(s, isSeparator)), " ") + ", each by itself"}
+		e := &Error{Reason: "is a list"}
+		if list := correctAll(strings.FieldsFunc(s, isSeparator)); len(list) > 0 {
+			e.Advice = "write an entry for each origin: " + strings.Join(list, " ")
+		}
+		return e
 	case strings.ContainsAny(s, "{}"):
-		return fault{reason: "has a placeholder where none is replaced"}
+		return &Error{Reason: "has a placeholder, which is not replaced here"}
+	case unquote(s) != s:
+		return &Error{Reason: "has quotation marks, which browsers do not send"}
 	case strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }):
-		return fault{reason: "has a character that no origin has"}
+		return &Error{Reason: "has a character that cannot occur in an origin"}
+	}
+	if name, rest, ok := strings.Cut(strings.ToLower(s), ":"); ok && slices.Contains(neverSent, name) && !isNumber(rest) {
+		return schemeError(name)
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
 	case !ok:
-		return fault{reason: "has no scheme, and browsers send one"}
-	case strings.EqualFold(scheme, "file"):
-		return fault{reason: "is a file's, whose pages have the origin null"}
+		return &Error{Reason: "has no scheme, but browsers send one"}
 	case strings.Contains(scheme, "*"):
-		return fault{"has a wildcard for the scheme", "the scheme, and one origin for each"}
+		return &Error{Reason: "has a wildcard in the scheme", Advice: "write one origin for each scheme, such as https://app.example.com"}
 	case scanScheme(strings.ToLower(scheme)) != len(scheme) || scheme == "":
-		return fault{reason: "has a malformed scheme"}
+		return &Error{Reason: "has an invalid scheme"}
 	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		if rest[i:] == "/" {
-			return fault{reason: "has a trailing slash, and browsers send none"}
+			return &Error{Reason: "has a trailing slash, which browsers do not send"}
 		}
-		return fault{reason: "has a path, and browsers send none"}
+		return &Error{Reason: "has a path, which browsers do not send"}
 	}
 	if strings.Contains(rest, "@") {
-		return fault{reason: "has user information, and browsers send none"}
+		return &Error{Reason: "has user information, which browsers do not send"}
 	}
-	return authorityFault(scheme, rest)
+	return authorityError(scheme, rest)
 }
 
-// authorityFault is faultOf for a scheme that is well formed, but for its case, and
-// for what follows it.
-func authorityFault(scheme, authority string) fault {
+// schemeError is errorOf for a scheme of which browsers send no origin.
+func schemeError(scheme string) *Error {
+	switch scheme {
+	case "ws", "wss":
+		return &Error{Reason: "has the scheme " + scheme + ", but browsers send the origin of the page that opens the connection"}
+	case "ftp":
+		return &Error{Reason: "has the scheme ftp, from which browsers load no pages"}
+	case "about", "blob", "javascript":
+		return &Error{
+			Reason: "has the scheme " + scheme + ", whose pages have the origin of the page that opened them, or null",
+			Advice: "write the origin of that page, such as https://app.example.com",
+		}
+	}
+	return &Error{
+		Reason: "has the scheme " + scheme + ", whose pages have the origin null",
+		Advice: "serve the page over HTTP, and write that origin, such as http://localhost:8080",
+	}
+}
+
+// authorityError is errorOf for a scheme that is well formed, but for its case, and
+// for the text that follows it.
+func authorityError(scheme, authority string) *Error {
 	upper := scheme+authority != strings.ToLower(scheme+authority)
 	scheme = strings.ToLower(scheme)
 	host, port := SplitPort(authority)
@@ -82,38 +120,44 @@ func authorityFault(scheme, authority string) fault {
 	stars := strings.Count(host, "*")
 	switch {
 	case host == "":
-		return fault{reason: "has no host"}
+		return &Error{Reason: "has no host"}
 	case host == "*" && isWeb(scheme):
-		return fault{"allows every host", "* to allow every origin, or https://*.example.com for the subdomains of a host"}
+		return &Error{Reason: "allows every host", Advice: "write * to allow every origin, or https://*.example.com for the subdomains of a host"}
 	case stars > 1 || stars == 1 && !strings.HasPrefix(host, "*.") && !(within && isWeb(scheme)):
-		return fault{"has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label", "https://*.example.com or https://app-*.example.com"}
+		return &Error{
+			Reason: "has a misplaced *, which stands for whole labels at the left of the host, or for a part of its first label",
+			Advice: "write https://*.example.com or https://app-*.example.com",
+		}
 	case strings.HasPrefix(host, "*.") && isIP(host[2:]):
-		return fault{reason: "has a wildcard before an IP address, which has no subdomains"}
+		return &Error{Reason: "has a wildcard before an IP address, which has no subdomains"}
 	case port != "" && port != "*" && strings.Contains(port, "*"):
-		return fault{"has a misplaced *, which stands for a whole port", ":*"}
+		return &Error{Reason: "has a misplaced *, which stands for a whole port", Advice: "write :* for any port"}
 	case strings.Contains(host, "%"):
-		return fault{reason: "has percent-encoding in the host, and browsers send none"}
+		return &Error{Reason: "has percent-encoding in the host, which browsers do not send"}
 	case strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }):
-		return fault{reason: "has characters beyond ASCII in the host, which browsers send in Punycode"}
+		return &Error{Reason: "has characters beyond ASCII in the host, which browsers send in Punycode"}
 	case strings.HasSuffix(host, ".") && (stars > 0 || port == "*"):
-		return fault{reason: "has a trailing dot, which makes it another host than without and cannot stand beside a *"}
+		return &Error{Reason: "has a trailing dot, which makes it another host and cannot be combined with a *"}
 	case strings.HasSuffix(host, ".") && isIP(strings.TrimSuffix(host, ".")):
-		return fault{reason: "has a trailing dot, and browsers send none after an IP address"}
+		return &Error{Reason: "has a trailing dot, which browsers do not send after an IP address"}
 	case upper:
-		return fault{reason: "has upper-case letters, and browsers send lower case"}
+		return &Error{Reason: "has upper-case letters, but browsers send lower case"}
 	case strings.HasSuffix(authority, ":"):
-		return fault{reason: "has an empty port, and browsers send none"}
+		return &Error{Reason: "has an empty port, which browsers do not send"}
 	case port != "" && port != "*" && !validPort(":"+port, ""):
-		return fault{reason: "has a port that is not a number from 1 to 65535 without leading zeros"}
+		return &Error{Reason: "has a port that is not a number from 1 to 65535 without leading zeros"}
 	case port != "" && port != "*" && !validPort(":"+port, scheme):
-		return fault{reason: "has the default port of its scheme, and browsers leave it out"}
+		return &Error{Reason: "has the default port of its scheme, which browsers leave out"}
 	case strings.HasPrefix(host, "[") || isIP(host):
-		return fault{reason: "has an IP address that is not spelled as browsers spell it"}
+		return &Error{Reason: "has an IP address that browsers spell differently"}
 	case len(host) > maxHost-len("*."):
-		return fault{reason: "has a host that is too long"}
+		return &Error{Reason: "has a host that is too long"}
 	}
-	return fault{reason: "has a malformed host"}
+	return &Error{Reason: "has an invalid host"}
 }
+
+// unquote returns s without the quotation marks at its ends.
+func unquote(s string) string { return strings.Trim(s, "'\"`´‘’‚‛“”„‟«»‹›") }
 
 func isSeparator(c rune) bool { return c == ',' || c == ';' || c == ' ' || c == '\t' }
 
@@ -124,15 +168,13 @@ func correctAll(list []string) (corrections []string) {
 			corrections = append(corrections, correction)
 		}
 	}
-	if len(corrections) == 0 {
-		return []string{"origins such as https://app.example.com"}
-	}
 	return corrections
 }
 
 // correct returns the pattern that was probably meant by s, spelled as browsers
 // send it.
 func correct(s string) (string, bool) {
+	s = unquote(s)
 	if strings.ContainsAny(s, "{}, \t;\\%") || s == "" || s == Null {
 		return "", false
 	}
@@ -142,7 +184,7 @@ func correct(s string) (string, bool) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if typo := halfScheme.FindString(s); !ok && typo != "" {
 		if scheme, rest, ok = strings.TrimRight(typo, ":/"), s[len(typo):], true; isNumber(rest) {
-			return "", false // a port, and no host
+			return "", false // a port without a host
 		}
 	}
 	if !ok {
@@ -151,7 +193,14 @@ func correct(s string) (string, bool) {
 			scheme = "http" // a server for development
 		}
 	}
-	scheme = strings.ToLower(scheme)
+	switch scheme = strings.ToLower(scheme); scheme {
+	case "ws":
+		scheme = "http"
+	case "wss", "ftp":
+		scheme = "https"
+	case "blob:http", "blob:https":
+		scheme = strings.TrimPrefix(scheme, "blob:")
+	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		rest = rest[:i]
 	}
@@ -185,7 +234,7 @@ func canonicalHost(host string) (string, error) {
 	if literal, ok := strings.CutPrefix(host, "["); ok {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(literal, "]"))
 		if err != nil || !addr.Is6() || addr.Zone() != "" {
-			return "", errors.New("no IPv6 address")
+			return "", errors.New("not an IPv6 address")
 		}
 		return "[" + string(appendIPv6(nil, addr)) + "]", nil
 	}

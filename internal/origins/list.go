@@ -1,7 +1,6 @@
 package origins
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -55,23 +54,20 @@ func (e *ListErrors) Places() string {
 	return bad.String() + " are not valid entries of a list"
 }
 
-// A ListError tells what is wrong with a line of a list.
+// A ListError says what is wrong with a line of a list.
 type ListError struct {
 	Line int    // from 1
-	Text string // of the line, shortened
-	Err  error  // without the text
+	Err  *Error // its entry is the text of the line, shortened
 }
 
 // Error quotes the text.
-func (e *ListError) Error() string {
-	return fmt.Sprintf("line %d: %q %v", e.Line, e.Text, e.Err)
-}
+func (e *ListError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
 
-// Unwrap returns the reason.
+// Unwrap returns the error about the text.
 func (e *ListError) Unwrap() error { return e.Err }
 
-// maxQuote is how much of a bad line is quoted, in bytes: what is taken for a
-// list may be a secret, or very long.
+// maxQuote is how much of a bad line is quoted, in bytes. A text that is read as a
+// list by mistake may be a secret, or very long.
 const maxQuote = 64
 
 // ParseList parses the text of a list. It may hold exact origins and patterns
@@ -97,8 +93,9 @@ func ParseList(text string, open func(Pattern) bool) (*List, error) {
 		case ok:
 			l.risks[risksOf(p, open)].add(number)
 		case len(bad.Lines) < maxLines:
-			quote := strings.ToValidUTF8(line[:min(len(line), maxQuote)], "\uFFFD")
-			bad.Lines = append(bad.Lines, &ListError{number, quote, explainEntry(entry, comment)})
+			err := explainEntry(entry, comment)
+			err.Entry = strings.ToValidUTF8(strings.TrimSuffix(line[:min(len(line), maxQuote)], "\r"), "\uFFFD")
+			bad.Lines = append(bad.Lines, &ListError{number, err})
 		default:
 			bad.More++
 		}
@@ -143,22 +140,22 @@ func parseEntry(entry, comment string) (p Pattern, ok bool) {
 }
 
 // explainEntry returns what is wrong with an entry that parseEntry refuses.
-func explainEntry(entry, comment string) error {
+func explainEntry(entry, comment string) *Error {
 	if comment != "" && comment[0] != '#' {
-		return errors.New("has more than one entry: write one origin a line, and # before a comment")
+		return &Error{Reason: "has more than one entry", Advice: "write one origin a line, and # before a comment"}
 	}
 	p, ok := parsePattern(entry)
 	switch {
 	case entry == "*":
-		return errors.New("allows every origin, which a list cannot: write allow_origins *")
+		return &Error{Reason: "allows every origin, which a list cannot", Advice: "write allow_origins *"}
 	case entry == Null:
-		return errors.New("is the origin of nobody in particular, which a list cannot allow: remove it")
+		return &Error{Reason: "is the opaque origin, which every sandboxed page has, and a list cannot allow it", Advice: "remove it"}
 	case ok && p.anyHost:
-		return errors.New("allows a whole scheme, which a list cannot: write it in allow_origins")
-	case len(entry) > maxQuote: // what is wrong with it would quote it
-		return errors.New("is no origin: write origins such as https://app.example.com")
+		return &Error{Reason: "allows a whole scheme, which a list cannot", Advice: "write it in allow_origins"}
+	case len(entry) > maxQuote: // the correction would quote it
+		return &Error{Reason: "is not a valid origin"}
 	}
-	return errors.New(advise(entry))
+	return explain(entry)
 }
 
 // eachEntry yields the patterns of a list without faults, and where in the text

@@ -60,14 +60,17 @@ func TestListErrors(t *testing.T) {
 		line int
 		want string
 	}{
-		{"https://a.example\nb.example", 2, `line 2: "b.example" has no scheme, and browsers send one: write "https://b.example"`},
-		{"\n\n*\n", 3, `line 3: "*" allows every origin, which a list cannot: write allow_origins *`},
-		{"null", 1, `line 1: "null" is the origin of nobody in particular, which a list cannot allow: remove it`},
-		{"https://a.example https://b.example", 1, `line 1: "https://a.example https://b.example" has more than one entry: write one origin a line, and # before a comment`},
-		{"moz-extension://*", 1, `line 1: "moz-extension://*" allows a whole scheme, which a list cannot: write it in allow_origins`},
-		{"{env.X}", 1, `line 1: "{env.X}" has a placeholder where none is replaced: write origins such as https://app.example.com`},
-		{"https://a.example/" + strings.Repeat("x", 100), 1, `line 1: "https://a.example/` + strings.Repeat("x", 46) + `" is no origin: write origins such as https://app.example.com`},
-		{"\xff\xfe", 1, "line 1: \"\uFFFD\" has a character that no origin has: write origins such as https://app.example.com"},
+		{"https://a.example\nb.example", 2, `line 2: "b.example": has no scheme, but browsers send one; write https://b.example`},
+		{"\n\n*\n", 3, `line 3: "*": allows every origin, which a list cannot; write allow_origins *`},
+		{"null", 1, `line 1: "null": is the opaque origin, which every sandboxed page has, and a list cannot allow it; remove it`},
+		{"https://a.example https://b.example", 1, `line 1: "https://a.example https://b.example": has more than one entry; write one origin a line, and # before a comment`},
+		{"moz-extension://*", 1, `line 1: "moz-extension://*": allows a whole scheme, which a list cannot; write it in allow_origins`},
+		{"https://a.example\r\nwss://b.example\r\n", 2, `line 2: "wss://b.example": has the scheme wss, but browsers send the origin of the page that opens the connection; write https://b.example`},
+		{"'https://b.example'", 1, `line 1: "'https://b.example'": has quotation marks, which browsers do not send; write https://b.example`},
+		{"moz-extension://a\nfile://*", 2, `line 2: "file://*": has the scheme file, whose pages have the origin null; serve the page over HTTP, and write that origin, such as http://localhost:8080`},
+		{"{env.X}", 1, `line 1: "{env.X}": has a placeholder, which is not replaced here; write an origin such as https://app.example.com`},
+		{"https://a.example/" + strings.Repeat("x", 100), 1, `line 1: "https://a.example/` + strings.Repeat("x", 46) + `": is not a valid origin; write an origin such as https://app.example.com`},
+		{"\xff\xfe", 1, "line 1: \"\uFFFD\": has a character that cannot occur in an origin; write an origin such as https://app.example.com"},
 	} {
 		_, err := ParseList(tc.text, below)
 		var e *ListError
@@ -176,7 +179,7 @@ func FuzzList(f *testing.F) {
 		l, err := ParseList(text, below)
 		if err != nil {
 			var e *ListError
-			if !errors.As(err, &e) || len(e.Text) > 3*maxQuote || len(e.Error()) > 8*maxQuote {
+			if !errors.As(err, &e) || len(e.Err.Entry) > 3*maxQuote || len(e.Error()) > 8*maxQuote {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

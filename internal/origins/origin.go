@@ -5,6 +5,7 @@ package origins
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +29,8 @@ type Origin struct {
 	schemeEnd, portAt uint16
 }
 
-// Parse parses an origin as browsers serialize it. It is strict: what no browser
-// sends is not an origin, and neither is "null". It does not allocate.
+// Parse parses an origin as browsers serialize it. It is strict: it refuses
+// everything that no browser sends, and "null". It does not allocate.
 func Parse(s string) (Origin, bool) {
 	if len(s) > MaxLen {
 		return Origin{}, false
@@ -39,14 +40,12 @@ func Parse(s string) (Origin, bool) {
 		return Origin{}, false
 	}
 	scheme, rest := s[:n], s[n+len("://"):]
-	if scheme == "file" {
-		return Origin{}, false
-	}
 	var h int
 	var ok bool
-	if isWeb(scheme) {
+	switch {
+	case isWeb(scheme):
 		h, ok = scanHost(rest)
-	} else {
+	case !slices.Contains(neverSent, scheme):
 		h, ok = scanOpaqueHost(rest)
 	}
 	if !ok || !validPort(rest[h:], scheme) {
@@ -74,6 +73,14 @@ func (o Origin) Insecure() bool {
 	return o.Scheme() == "http" && !isLoopback(o.Host())
 }
 
+// neverSent are the schemes of which browsers send no origin, although URLs have
+// them. Their pages have the origin null, or that of the page that opened them. A
+// WebSocket has the origin of its page. Browsers load no pages by ftp.
+var neverSent = []string{"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
+
+// NeverSent returns the schemes of which browsers send no origin.
+func NeverSent() []string { return slices.Clone(neverSent) }
+
 func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
 
 func isLoopback(host string) bool {
@@ -89,7 +96,7 @@ const (
 	digit              // 0-9
 	dash               // - and _, which stand in the labels of hosts
 	scheme             // + - and .
-	opaque             // what besides may stand in a host of an unknown scheme
+	opaque             // other bytes that a host of an unknown scheme may have
 )
 
 var class = func() (table [256]uint8) {
@@ -278,12 +285,10 @@ func validPort(s, scheme string) bool {
 // (https://url.spec.whatwg.org/#special-scheme), or "".
 func DefaultPort(scheme string) string {
 	switch scheme {
-	case "http", "ws":
+	case "http":
 		return "80"
-	case "https", "wss":
+	case "https":
 		return "443"
-	case "ftp":
-		return "21"
 	}
 	return ""
 }

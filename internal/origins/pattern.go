@@ -17,9 +17,9 @@ type Pattern struct {
 	anyHost  bool   // "*" instead of it
 }
 
-// ParsePattern parses a configured origin. It must be spelled as browsers send
-// it; the error says how that would be. "*" and "null" are no patterns: they
-// stand for themselves.
+// ParsePattern parses a configured origin, which must be spelled as browsers send
+// it. Otherwise it returns an *Error with the right spelling. "*" and "null" are not
+// patterns, but have meanings of their own.
 func ParsePattern(s string) (Pattern, error) {
 	p, ok := parsePattern(s)
 	if !ok {

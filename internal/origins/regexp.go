@@ -23,40 +23,53 @@ type Regexp struct {
 	re             *regexp.Regexp
 }
 
-// CompileRegexp compiles an expression. It is an error if it is longer than 1,024
-// bytes, or if it matches "null" or the empty string, which are no origins.
+// CompileRegexp compiles an expression. It returns an *Error if the syntax is wrong,
+// if the expression is longer than 1,024 bytes, or if it matches the empty string or
+// "null", the opaque origin.
 func CompileRegexp(expr string) (*Regexp, error) {
 	re, err := compile(expr)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []string{"", Null} {
-		if re.matches(s) {
-			return nil, fmt.Errorf("regexp %q matches %q, which is the origin of nobody in particular: begin every alternative with https://", expr, s)
-		}
+	switch {
+	case re.matches(Null):
+		return nil, &Error{Entry: expr, Reason: `matches "null", the opaque origin, which every sandboxed page has`, Advice: beginWithScheme}
+	case re.matches(""):
+		return nil, &Error{Entry: expr, Reason: "matches the empty string, which is not an origin", Advice: beginWithScheme}
 	}
 	return re, nil
 }
 
+const beginWithScheme = "begin every alternative with https://"
+
 func compile(expr string) (*Regexp, error) {
 	if len(expr) > maxRegexp {
-		return nil, fmt.Errorf("regexp %q… has %d bytes: at most %d are allowed: write several regexps, or list the origins", expr[:32], len(expr), maxRegexp)
+		return nil, &Error{
+			Entry:  expr,
+			Reason: fmt.Sprintf("has %d bytes, but at most %d are allowed", len(expr), maxRegexp),
+			Advice: "write several regexps, or list the origins",
+		}
 	}
 	// Parsed by itself, so that no parenthesis closes the group that anchors it.
 	parsed, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
-		var e *syntax.Error
-		if errors.As(err, &e) {
-			return nil, fmt.Errorf("regexp %q has a fault at %q, %s: write the syntax of https://pkg.go.dev/regexp/syntax", expr, e.Expr, e.Code)
-		}
-		return nil, fmt.Errorf("regexp %q: %w", expr, err)
+		return nil, syntaxError(expr, err)
 	}
 	prefix, rest, suffix := trim(parsed)
 	re, err := regexp.Compile(`\A(?:` + rest.String() + `)\z`)
 	if err != nil {
-		return nil, fmt.Errorf("regexp %q: %w", expr, err)
+		return nil, syntaxError(expr, err)
 	}
 	return &Regexp{expr: expr, prefix: prefix, suffix: suffix, re: re}, nil
+}
+
+func syntaxError(expr string, err error) *Error {
+	reason := "does not compile"
+	var e *syntax.Error
+	if errors.As(err, &e) {
+		reason = fmt.Sprintf("has a syntax error at %s, %s", Quote(e.Expr), e.Code)
+	}
+	return &Error{Entry: expr, Reason: reason, Advice: "write the syntax of https://pkg.go.dev/regexp/syntax"}
 }
 
 // trim cuts the constant ends off an expression that is to match a whole text. To

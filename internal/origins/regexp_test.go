@@ -43,16 +43,16 @@ func TestRegexp(t *testing.T) {
 
 func TestRegexpErrors(t *testing.T) {
 	for _, tc := range []struct{ expr, want string }{
-		{`https://(a`, `regexp "https://(a" has a fault at "https://(a", missing closing ): write the syntax of https://pkg.go.dev/regexp/syntax`},
-		{`x)|(?:.*`, `regexp "x)|(?:.*" has a fault at "x)|(?:.*", unexpected ): write the syntax of https://pkg.go.dev/regexp/syntax`},
-		{`(?=a)`, "regexp \"(?=a)\" has a fault at \"(?=\", invalid or unsupported Perl syntax: write the syntax of https://pkg.go.dev/regexp/syntax"},
-		{`null`, `regexp "null" matches "null", which is the origin of nobody in particular: begin every alternative with https://`},
-		{`https://a|null`, `regexp "https://a|null" matches "null", which is the origin of nobody in particular: begin every alternative with https://`},
-		{`[a-z]+`, `regexp "[a-z]+" matches "null", which is the origin of nobody in particular: begin every alternative with https://`},
-		{``, `regexp "" matches "", which is the origin of nobody in particular: begin every alternative with https://`},
-		{`.*`, `regexp ".*" matches "", which is the origin of nobody in particular: begin every alternative with https://`},
-		{`(https://a)?`, `regexp "(https://a)?" matches "", which is the origin of nobody in particular: begin every alternative with https://`},
-		{strings.Repeat("a", 1025), `regexp "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"… has 1025 bytes: at most 1024 are allowed: write several regexps, or list the origins`},
+		{`https://(a`, `"https://(a": has a syntax error at "https://(a", missing closing ); write the syntax of https://pkg.go.dev/regexp/syntax`},
+		{`x)|(?:.*`, `"x)|(?:.*": has a syntax error at "x)|(?:.*", unexpected ); write the syntax of https://pkg.go.dev/regexp/syntax`},
+		{`(?=a)`, "\"(?=a)\": has a syntax error at \"(?=\", invalid or unsupported Perl syntax; write the syntax of https://pkg.go.dev/regexp/syntax"},
+		{`null`, `"null": matches "null", the opaque origin, which every sandboxed page has; begin every alternative with https://`},
+		{`https://a|null`, `"https://a|null": matches "null", the opaque origin, which every sandboxed page has; begin every alternative with https://`},
+		{`[a-z]+`, `"[a-z]+": matches "null", the opaque origin, which every sandboxed page has; begin every alternative with https://`},
+		{``, `"": matches the empty string, which is not an origin; begin every alternative with https://`},
+		{`.*`, `".*": matches "null", the opaque origin, which every sandboxed page has; begin every alternative with https://`},
+		{`(https://a)?`, `"(https://a)?": matches the empty string, which is not an origin; begin every alternative with https://`},
+		{strings.Repeat("a", 1025), `"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"…: has 1025 bytes, but at most 1024 are allowed; write several regexps, or list the origins`},
 	} {
 		_, err := CompileRegexp(tc.expr)
 		if err == nil {

@@ -102,7 +102,7 @@ func TestFindings(t *testing.T) {
 		{"status without effect", Config{Origins: a, PreflightStatus: 200, PreflightPassthrough: true}, nil, []string{"preflight_status 200: has no effect"}, nil},
 		{"waivers", Config{Origins: a, Waivers: []string{"all", WaiverOpen}}, []string{`dangerously_allow "all": not a known waiver`}, []string{"dangerously_allow open_origins: nothing needs this waiver"}, nil},
 		{"waivers that a source may need", Config{Sources: []Source{source(Admitted)}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}}, nil, nil, nil},
-		{"malformed", Config{Origins: []string{"app.example.com", "https://a.example/"}, Regexps: []string{"(", "("}}, []string{`write "https://app.example.com"`, `write "https://a.example"`, `missing closing )`}, nil, nil},
+		{"malformed", Config{Origins: []string{"app.example.com", "https://a.example/"}, Regexps: []string{"(", "("}}, []string{`write https://app.example.com`, `write https://a.example`, `missing closing )`}, nil, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, findings := Compile(complete(tc.config))
