@@ -1,8 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,7 +13,7 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
 
-// Conditions under which a waiver accepts a risk.
+// acceptRisk comes before the name of a waiver that accepts a risk.
 const acceptRisk = ", or accept the risk with dangerously_allow "
 
 // compileOrigins reads allow_origins, allow_origins_regexp and dynamic_origins,
@@ -37,7 +38,7 @@ func (c *compiler) compileOrigins() {
 		seen[expr] = true
 		re, err := origins.CompileRegexp(expr)
 		if err != nil {
-			c.problem("allow_origins_regexp", expr, "allow_origins_regexp %v", err)
+			c.problem("allow_origins_regexp", expr, "allow_origins_regexp %v", suggested(expr, err))
 			continue
 		}
 		// An expression that stands for a few origins becomes those, which costs a
@@ -70,6 +71,16 @@ func (c *compiler) compileOrigins() {
 		}
 	}
 	c.judgeSpecial()
+}
+
+// suggested adds to the error about an expression that does not compile the one that
+// was probably meant.
+func suggested(expr string, err error) error {
+	var e *origins.Error
+	if _, malformed := syntax.Parse(expr, syntax.Perl); malformed != nil && errors.As(err, &e) {
+		e.Correction = openness.Suggest(expr)
+	}
+	return err
 }
 
 // compileOrigin reads an entry of allow_origins: a template, which it returns, or
@@ -169,7 +180,7 @@ func (c *compiler) judge(claim *Claim) {
 	}
 	switch {
 	case v.Dead:
-		c.warn(claim.Option, claim.Entry, "%s: no origin that a browser sends matches", name)
+		c.problem(claim.Option, claim.Entry, "%s: never matches, since it must match the whole of an origin as browsers send it; %s", name, adviceWhenDead(claim))
 		return
 	case v.Insecure != "" && c.credentials:
 		c.needed[WaiverInsecure] = true
@@ -178,7 +189,7 @@ func (c *compiler) judge(claim *Claim) {
 			if v.Insecure != claim.Entry {
 				admits = " admits " + origins.Quote(v.Insecure) + ", which"
 			}
-			c.problem(claim.Option, claim.Entry, "%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; write https://"+acceptRisk+WaiverInsecure, name, admits)
+			c.problem(claim.Option, claim.Entry, "%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; %s"+acceptRisk+WaiverInsecure, name, admits, adviceWhenInsecure(claim))
 		}
 	}
 	switch {
@@ -206,6 +217,9 @@ func (c *compiler) judgeOpen(claim *Claim, name string) {
 		if o, ok := origins.Parse(claim.Verdict.Witness); ok && suffixes.Own(o.Host()) != "" {
 			why += ", since anyone can get a name below " + suffixes.Own(o.Host())
 		}
+		if claim.Verdict.AnyScheme {
+			why = "leaves the scheme open, so that " + why
+		}
 	}
 	if !c.credentials {
 		c.warn(claim.Option, claim.Entry, "%s: %s", name, why)
@@ -215,22 +229,6 @@ func (c *compiler) judgeOpen(claim *Claim, name string) {
 	if !c.waived(WaiverOpen) {
 		c.problem(claim.Option, claim.Entry, "%s: %s, and with allow_credentials strangers could read your users' data; %s"+acceptRisk+WaiverOpen, name, why, claim.Advice)
 	}
-}
-
-// advice returns what to write instead of an open claim.
-func advice(claim *Claim) string {
-	v := &claim.Verdict
-	switch {
-	case claim.Advice != "":
-		return claim.Advice
-	case claim.Option != "allow_origins_regexp":
-		return "write the exact origins"
-	case v.AnyScheme:
-		return "begin the expression with https://"
-	case v.Meant != "" && (v.Unproven || strings.HasPrefix(v.Witness, "http")):
-		return `write https://(.+\.)?` + regexp.QuoteMeta(v.Meant) + " for that domain and all below it, or the exact origins"
-	}
-	return `write an expression that ends in a domain of your own, such as https://(.+\.)?example\.com, or the exact origins`
 }
 
 // judgeSpecial judges what is neither an entry nor a source: "*", "null", and

@@ -102,6 +102,28 @@ func TestFindings(t *testing.T) {
 		{"status without effect", Config{Origins: a, PreflightStatus: 200, PreflightPassthrough: true}, nil, []string{"preflight_status 200: has no effect"}, nil},
 		{"waivers", Config{Origins: a, Waivers: []string{"all", WaiverOpen}}, []string{`dangerously_allow "all": not a known waiver`}, []string{"dangerously_allow open_origins: nothing needs this waiver"}, nil},
 		{"waivers that a source may need", Config{Sources: []Source{source(Admitted)}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}}, nil, nil, nil},
+		{
+			"dead expressions", Config{Regexps: []string{`\.acme\.test$`, `/^https:\/\/app\.acme\.test$/`, `wss://app\.acme\.test`, `https://.+/`, `moz-extension://.*:0`}},
+			[]string{
+				`; write an expression for whole origins, such as https://(.+\.)?example\.com`, `"moz-extension://.*:0"`,
+				`"\.acme\.test$": never matches, since it must match the whole of an origin as browsers send it; write https://(.+\.)?acme\.test`,
+				`; write https://app\.acme\.test`, `; write https://app\.acme\.test`,
+			},
+			nil, nil,
+		},
+		{
+			"expressions with a scheme left open", Config{Regexps: []string{`.*\.example\.com`, `.*://app\.example\.com`}, Credentials: true, Waivers: []string{WaiverInsecure}},
+			[]string{
+				`".*\.example\.com": leaves the scheme open, so that strangers can obtain an origin that it allows, such as "app://a.example.com", and with allow_credentials strangers could read your users' data; begin with https://, as in https://.*\.example\.com, or accept`,
+				`; begin with https://, as in https://app\.example\.com, or accept`,
+			},
+			nil, nil,
+		},
+		{
+			"insecure, with what to write", Config{Origins: []string{"http://a.example:8080", "http://*.a.example:443"}, Regexps: []string{`^https?://([a-z0-9-]+\.)*acme\.dev$`, `http://(.+\.)?[a-z]+`}, Credentials: true, Waivers: []string{WaiverOpen}},
+			[]string{`; write https://a.example:8080, or`, `; write https://*.a.example, or`, `; write https://([a-z0-9-]+\.)*acme\.dev, or`, `; write https:// in place of http://, or`}, nil, nil,
+		},
+		{"an expression that is a pattern", Config{Regexps: []string{`*.example.com`}}, []string{`"*.example.com": has a syntax error at "*", missing argument to repetition operator; write https://.+\.example\.com`}, nil, nil},
 		{"malformed", Config{Origins: []string{"app.example.com", "https://a.example/"}, Regexps: []string{"(", "("}}, []string{`write https://app.example.com`, `write https://a.example`, `missing closing )`}, nil, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
