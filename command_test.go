@@ -538,7 +538,7 @@ func TestCheckUsage(t *testing.T) {
 		{[]string{"--origin", pageOrigin}, "the URL is missing; write, for example: caddy cors check --origin https://app.example https://api.example.com/items"},
 		{[]string{pageOrigin, url}, "there are 2 URLs, and --origin is missing; write --origin before the origin of the page: caddy cors check --origin https://app.example http://127.0.0.1:1/"},
 		{[]string{"--origin", pageOrigin, "--header", "X-A:", "b", url}, "there are 2 URLs; write one, and put headers in quotes: caddy cors check --origin https://app.example --header \"Name: value\" http://127.0.0.1:1/"},
-		{[]string{"--origin", pageOrigin + "/", url}, `--origin "https://app.example/" has a trailing slash, and browsers send none: write "https://app.example"`},
+		{[]string{"--origin", pageOrigin + "/", url}, `--origin "https://app.example/": has a trailing slash, which browsers do not send; write https://app.example`},
 		{[]string{"--origin", "*", url}, `--origin "*": is a pattern; write the origin of one page, such as https://app.example.com`},
 		{[]string{"--origin", "https://*.app.example", url}, `--origin "https://*.app.example": is a pattern; write the origin of one page, such as https://app.example.com`},
 		{[]string{"--origin", pageOrigin, "api.example"}, `URL "api.example": the scheme is missing; write https://api.example`},

@@ -175,11 +175,11 @@ var mistakes = []mistake{
 		response: answer{fields: []string{"Access-Control-Allow-Origin: *"}},
 	},
 	{
-		section: "What is allowed is no origin",
+		section: "The allowed origin is not valid",
 		site:    bare, fixed: whole, response: answer{fields: []string{"Access-Control-Allow-Origin: app.example.com"}},
 	},
 	{
-		section: "What is allowed is no origin", call: put,
+		section: "The allowed origin is not valid", call: put,
 		site: bare, fixed: whole, preflight: answer{204, []string{"Access-Control-Allow-Origin: https://"}},
 	},
 	{

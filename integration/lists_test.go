@@ -44,7 +44,7 @@ func TestLists(t *testing.T) {
 					t.Error("the log has the text of a list in the storage")
 				}
 			} else {
-				remains("ab", `line 3: \"c.example\" has no scheme`, `write \"https://c.example\"`, `"origins":2`)
+				remains("ab", `line 3: \"c.example\": has no scheme`, `write https://c.example`, `"origins":2`)
 			}
 			p.put(t, "https://c.example\n")
 			becomes("c")
@@ -181,7 +181,7 @@ func TestListAtLoad(t *testing.T) {
 		{"directory", "", fmt.Sprintf(`{"source": "file", "path": %q}`, dir), "is not a regular file"},
 		{"no path", "", `{"source": "file"}`, "file path: is missing"},
 		{"placeholder", "", `{"source": "file", "path": "{env.CORS_TEST_NONE}"}`, "{env.CORS_TEST_NONE}"},
-		{"bad line", "https://a.example\n\nhttps://b.example/\n", file.source(), `file origins: line 3: \"https://b.example/\" has a trailing slash, and browsers send none: write \"https://b.example\"`},
+		{"bad line", "https://a.example\n\nhttps://b.example/\n", file.source(), `file origins: line 3: \"https://b.example/\": has a trailing slash, which browsers do not send; write https://b.example`},
 		{"null", "null", file.source(), `line 1: \"null\"`},
 		{"negative refresh", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": -1}`, file.path), "refresh -1ns: must not be negative"},
 		{"refresh without a unit", "https://a.example", fmt.Sprintf(`{"source": "file", "path": %q, "refresh": 30}`, file.path), `refresh 30ns: is shorter than 1ms, as a number without a unit counts nanoseconds; write a duration such as \"5s\"`},

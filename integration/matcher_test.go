@@ -81,7 +81,7 @@ func TestSameOriginBehindProxy(t *testing.T) {
 func TestMatcherErrors(t *testing.T) {
 	c := control(t, cors("https://a.example"))
 	for matcher, problem := range map[string]string{
-		`{"origin": {"allow_origins": ["a.example"]}}`:              `origin \"a.example\" has no scheme, and browsers send one: write \"https://a.example\"`,
+		`{"origin": {"allow_origins": ["a.example"]}}`:              `allow_origins \"a.example\": has no scheme, but browsers send one; write https://a.example`,
 		`{"origin": {"allow_origins": ["*", "https://a.example"]}}`: `* allows every origin already`,
 		`{"origin": {"allow_origins_regexp": ["("]}}`:               `missing closing )`,
 		`{"origin": {}}`: `no origins`,

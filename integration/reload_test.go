@@ -29,7 +29,7 @@ func TestAdminAPI(t *testing.T) {
 				problem            string // in the error, if it is one
 			}{
 				{method: "POST", path: list, body: `"https://b.example"`, allowed: "ab"},
-				{method: "POST", path: list, body: `"c.example"`, allowed: "ab", problem: `origin \"c.example\" has no scheme, and browsers send one: write \"https://c.example\"`},
+				{method: "POST", path: list, body: `"c.example"`, allowed: "ab", problem: `\"c.example\": has no scheme, but browsers send one; write https://c.example`},
 				{method: "PATCH", path: list + "/0", body: `"https://c.example"`, allowed: "bc"},
 				{method: "PATCH", path: list + "/0", body: `"https://c.example/"`, allowed: "bc", problem: `trailing slash`},
 				{method: "PATCH", path: list, body: `["https://a.example", "https://d.example"]`, allowed: "ad"},

@@ -172,6 +172,10 @@ func newOrigin(rnd *rand.Rand, p *policy) string {
 	return scheme + "://" + host + port
 }
 
+// unsent are schemes of which browsers send no origin: their pages have the origin
+// null or that of another page, or there are none.
+var unsent = []string{"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
+
 // isSendable reports whether a browser can send an origin: it is "null", or the
 // serialization of a tuple whose host is a URL's
 // (https://url.spec.whatwg.org/#host-serializing). A port that is a known scheme's
@@ -181,7 +185,7 @@ func isSendable(origin string) bool {
 		return true
 	}
 	scheme, rest, found := strings.Cut(origin, "://")
-	if !found || scheme == "" || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz-") != "" || scheme == "file" {
+	if !found || scheme == "" || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz-") != "" || slices.Contains(unsent, scheme) {
 		return false
 	}
 	host := rest
@@ -189,7 +193,7 @@ func isSendable(origin string) bool {
 		port := rest[i+1:]
 		host = rest[:i]
 		n, err := strconv.Atoi(port)
-		if err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port || n == map[string]int{"http": 80, "ws": 80, "https": 443, "wss": 443, "ftp": 21}[scheme] {
+		if err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port || n == map[string]int{"http": 80, "https": 443}[scheme] {
 			return false
 		}
 	}

@@ -29,7 +29,7 @@ var (
 	workloads = []workload{bare, static, proxied, preflight}
 )
 
-// What every request has.
+// Every request has these.
 const origin = "https://app.example.com"
 
 var requestFields = [][2]string{
@@ -40,7 +40,7 @@ var requestFields = [][2]string{
 	{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"},
 }
 
-// What preflights have besides.
+// Preflights have these as well.
 var preflightFields = [][2]string{
 	{"Access-Control-Request-Method", "PUT"},
 	{"Access-Control-Request-Headers", "content-type"},

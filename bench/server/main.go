@@ -1,10 +1,10 @@
-// Command server compares whole servers: what a request costs a Caddy with the
-// module, beside the same Caddy without CORS, with the same fields set by header
-// directives, with the snippet that is commonly copied, and beside nginx.
+// Command server compares the cost of a request in whole servers: a Caddy with the
+// module, the same Caddy without CORS, the same Caddy with header directives or with
+// the snippet that is commonly copied, and nginx.
 //
-// What is compared is the time that the server spends on processors for each
-// request. The servers take turns, so that what else the machine does strikes
-// them alike. It needs Linux and wrk; nginx where it is installed.
+// It compares the time that the server spends on processors for each request. The
+// servers take turns, so that other work of the machine affects them alike. It needs
+// Linux and wrk. It measures nginx where that is installed.
 package main
 
 import (

@@ -32,7 +32,7 @@ const (
 	nginx    = "nginx, `map`"
 )
 
-// What the sites of Caddy have before what they serve.
+// policies are the directives that the sites of Caddy have before those that serve.
 var policies = []struct {
 	name, actual, preflight string
 }{

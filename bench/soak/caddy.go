@@ -117,8 +117,8 @@ func startCaddy(ctx context.Context, dir string, w *world) (*caddy, error) {
 	}
 	c := &caddy{
 		dir: dir, world: w,
-		// Each call has a connection of its own, as a reload replaces the server of
-		// the admin API too.
+		// Each call has a connection of its own, since a reload also replaces the server
+		// of the admin API.
 		client:  http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
 		inForce: [2]*truth{newTruth(true), newTruth(false)},
 	}
@@ -181,9 +181,8 @@ func (c *caddy) call(ctx context.Context, method, path string, body []byte) (sta
 	return 0, nil, err
 }
 
-// settle waits until the sources are ready: the list that is fetched in the
-// background has been, and the questions about which there has to be an answer
-// from before are answered.
+// settle waits until the sources are ready: the list has been fetched in the
+// background, and the questions that need a previous answer have one.
 func (c *caddy) settle(ctx context.Context) error {
 	client := newClient(0, c, c.world, nil)
 	for _, origin := range append([]string{httpOrigin}, knownOrigins...) {

@@ -69,7 +69,7 @@ func soak(ctx context.Context, o options) (report string, err error) {
 		return tally.String(), err
 	}
 
-	// What was under way ends, and with it what it held.
+	// Requests under way end, and give back their memory.
 	var after sample
 	for range 20 {
 		if after, err = c.sample(ctx); err != nil {

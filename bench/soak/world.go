@@ -19,7 +19,7 @@ import (
 // intervals and times to live, and what a busy machine adds.
 const settles = 5 * time.Second
 
-// What the sources decide about.
+// The sources decide about these origins.
 const (
 	fileOrigin = "https://changing.file.example"
 	httpOrigin = "https://changing.list.example"

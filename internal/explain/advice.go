@@ -35,7 +35,7 @@ var advices = map[browser.Code]advice{
 		replaced,
 	},
 	browser.InvalidAllowOrigin: {
-		"What is allowed is no origin",
+		"The allowed origin is not valid",
 		func(m *Message) string {
 			return "The Access-Control-Allow-Origin header of the response" + quoted(m.Value, " is %, which") + " is not a valid origin. The application sets it, or a header line of the Caddyfile; cors replaces both."
 		},

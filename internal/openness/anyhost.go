@@ -48,10 +48,10 @@ func (w *web) anyHost() {
 	w.found = w.found || w.findHost(true) != ""
 }
 
-// findHost returns an origin that matches and whose host is a name, and not one of
-// the machine itself, unless those are asked for too.
+// findHost returns an origin that matches and whose host is a name. If local is
+// false, the name is not one of the machine itself.
 func (w *web) findHost(local bool) (origin string) {
-	// What is behind tells the names of the machine itself from others.
+	// The end of a name tells whether it is one of the machine itself.
 	type node struct {
 		state  int
 		behind int  // how much of ".localhost" is behind

@@ -45,8 +45,8 @@ func (m *machine) port(state int, scheme string) string {
 		port  string
 	}
 	queue := []partial{{colon, ":"}}
-	// Of those of a length that lead to the same state, the least two will do: one
-	// of them is not the default, and if any is valid, the least is.
+	// Among the ports of one length that lead to the same state, the two smallest are
+	// enough. One of them is not the default, and if any is valid, the smallest is.
 	seen := make(map[[2]int]int)
 	for len(queue) > 0 {
 		p := queue[0]

@@ -81,7 +81,7 @@ func hostParts(parts []Part) (scheme string, host []Part, port string) {
 		break
 	}
 	if host == nil {
-		host = parts // the first placeholder supplies the scheme, too
+		host = parts // the first placeholder also supplies the scheme
 	}
 	for len(host) > 0 && host[0].Text == "" {
 		host = host[1:]

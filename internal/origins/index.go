@@ -2,9 +2,9 @@ package origins
 
 import "strings"
 
-// Index is a set of patterns. What a lookup costs does not grow with their
-// number: exact origins and what surrounds a wildcard are found by hash. The zero
-// Index is empty.
+// Index is a set of patterns. The cost of a lookup does not grow with their number,
+// since exact origins and the texts around a wildcard are found by hash. The zero
+// Index is empty. An Index is safe for concurrent use once it is built.
 type Index struct {
 	n       int
 	exact   stringSet // whole origins

@@ -53,7 +53,7 @@ func (a *Answer) exposing(e *exposed) *Answer {
 }
 
 // Apply replaces the CORS headers of h by those of the answer, whoever has set
-// them, and adds to Vary. None of them remains as a trailer. origin is that of the
+// them, and adds to Vary. It leaves no CORS header as a trailer. origin is that of the
 // decision. memory is for the values: each response needs its own, since other
 // handlers edit the values of a header map in place. Apply allocates where the
 // memory is too short, or nil. It may be called again.

@@ -90,8 +90,8 @@ func replaceGlobals(s string, parts []openness.Part, global func(name string) st
 // config loads.
 func isGlobal(p openness.Part) bool { return p.Placeholder && IsGlobalPlaceholder(p.Text) }
 
-// misspelled returns the placeholder that was probably meant by name, or "". A
-// misspelled one would be taken for an output of map, and never have a value.
+// misspelled returns the placeholder that was probably meant by name, or "". Without
+// this check, a misspelled one would be treated as an output of map, without a value.
 func misspelled(name string) string {
 	if variable, ok := strings.CutPrefix(name, "$"); ok { // which only Caddyfiles replace
 		variable, _, _ = strings.Cut(variable, ":")

@@ -15,7 +15,7 @@ import (
 
 const (
 	// failureTTL is how long a question that failed is not asked again, if there
-	// is no older answer.
+	// exists no older answer.
 	failureTTL = time.Second
 
 	// complaintInterval is how often failures are logged.

@@ -1,7 +1,7 @@
 // Package sources has the sources of origins that live longer than one
 // configuration: lists that are read again and again, and URLs that are asked.
-// What is known of them is shared by all live configurations, so that a reload
-// neither reads a list again nor forgets an answer.
+// All live configurations share their contents, so that a reload neither reads a
+// list again nor forgets an answer.
 package sources
 
 import (
