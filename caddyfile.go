@@ -247,12 +247,11 @@ func (h *Handler) unmarshalPreflightStatus(d *caddyfile.Dispenser, at *places) e
 	if !d.AllArgs(&value) {
 		return d.Err("preflight_status: takes one status; write one such as 200")
 	}
-	status, err := strconv.Atoi(value)
-	if err != nil || status == 0 { // 0 is how JSON leaves it out
+	if status, err := strconv.Atoi(value); err == nil && status != 0 { // 0 means unset in JSON
+		h.PreflightStatus = status
+	} else {
 		at.problem(d, "preflight_status %s: not a valid status; write one such as 200", origins.Quote(value))
-		return nil
 	}
-	h.PreflightStatus = status
 	return nil
 }
 

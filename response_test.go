@@ -100,8 +100,11 @@ func FuzzHandover(f *testing.F) {
 	}`)
 	var answers []*policy.Answer
 	for _, d := range []policy.Decision{
-		{Result: policy.None}, {Result: policy.Allowed}, {Result: policy.Denied},
-		{Kind: policy.Preflight, Result: policy.Allowed}, {Kind: policy.Preflight, Result: policy.Denied},
+		{Result: policy.None},
+		{Result: policy.Allowed},
+		{Result: policy.Denied},
+		{Kind: policy.Preflight, Result: policy.Allowed},
+		{Kind: policy.Preflight, Result: policy.Denied},
 	} {
 		answers = append(answers, h.policy.Answer(&http.Request{Method: http.MethodOptions}, &d))
 		if d.Kind == policy.Actual {

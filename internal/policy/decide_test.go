@@ -43,7 +43,8 @@ func TestDecide(t *testing.T) {
 		want   map[string]string // by origin, the result and the reason
 	}{
 		{
-			"patterns", Config{Origins: []string{"https://a.example", "https://*.b.example:*", "moz-extension://*"}},
+			"patterns",
+			Config{Origins: []string{"https://a.example", "https://*.b.example:*", "moz-extension://*"}},
 			map[string]string{
 				"": "none", "https://a.example": "allowed", "https://x.b.example:8443": "allowed", "moz-extension://abc": "allowed",
 				"https://c.example": "denied origin", "null": "denied null_origin", "HTTPS://A.EXAMPLE": "denied malformed_origin",
@@ -52,22 +53,26 @@ func TestDecide(t *testing.T) {
 			},
 		},
 		{
-			"expressions, finite or not", Config{Regexps: []string{`https://(a|b)\.example\.com`, `https://pr-\d+\.example\.com`}},
+			"expressions, finite or not",
+			Config{Regexps: []string{`https://(a|b)\.example\.com`, `https://pr-\d+\.example\.com`}},
 			map[string]string{
 				"https://a.example.com": "allowed", "https://b.example.com": "allowed", "https://pr-17.example.com": "allowed",
 				"https://c.example.com": "denied origin", "https://pr-17.example.com.evil.example": "denied origin",
 			},
 		},
 		{
-			"every origin", Config{Origins: []string{"*"}},
+			"every origin",
+			Config{Origins: []string{"*"}},
 			map[string]string{"": "none", "https://a.example": "allowed", "null": "allowed", "h t": "allowed"},
 		},
 		{
-			"null", Config{Origins: []string{"null"}, Waivers: []string{WaiverNull}},
+			"null",
+			Config{Origins: []string{"null"}, Waivers: []string{WaiverNull}},
 			map[string]string{"null": "allowed", "https://a.example": "denied origin"},
 		},
 		{
-			"credentials", Config{Origins: []string{"https://a.example", "http://localhost:*"}, Credentials: true, Sources: []Source{
+			"credentials",
+			Config{Origins: []string{"https://a.example", "http://localhost:*"}, Credentials: true, Sources: []Source{
 				source(Admitted, "http://b.example", "https://b.example", "http://127.0.0.1:8080"),
 				source(AdmittedOpen, "https://evil.github.io", "https://c.example"), source(Admitted, "https://c.example"),
 			}},
@@ -78,29 +83,34 @@ func TestDecide(t *testing.T) {
 			},
 		},
 		{
-			"credentials, and the waivers", Config{
+			"credentials, and the waivers",
+			Config{
 				Origins: []string{"http://a.example"}, Credentials: true, Waivers: []string{WaiverInsecure, WaiverOpen},
 				Sources: []Source{source(AdmittedOpen, "https://evil.github.io", "http://b.example")},
 			},
 			map[string]string{"http://a.example": "allowed", "http://b.example": "allowed", "https://evil.github.io": "allowed"},
 		},
 		{
-			"every origin with credentials, waived", Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen}, RejectDisallowed: true},
+			"every origin with credentials, waived",
+			Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen}, RejectDisallowed: true},
 			map[string]string{
 				"": "none", "https://a.example": "allowed", "chrome-extension://abc": "allowed", "http://localhost:1": "allowed",
 				"http://a.example": "denied insecure_origin", "null": "denied null_origin", "h t": "denied malformed_origin", "HTTPS://a.example": "denied malformed_origin",
 			},
 		},
 		{
-			"every origin with credentials, both waived", Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}},
+			"every origin with credentials, both waived",
+			Config{Origins: []string{"*"}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}},
 			map[string]string{"https://a.example": "allowed", "http://a.example": "allowed", "null": "denied null_origin"},
 		},
 		{
-			"no credentials", Config{Sources: []Source{source(AdmittedOpen, "https://evil.github.io", "http://b.example")}},
+			"no credentials",
+			Config{Sources: []Source{source(AdmittedOpen, "https://evil.github.io", "http://b.example")}},
 			map[string]string{"http://b.example": "allowed", "https://evil.github.io": "allowed"},
 		},
 		{
-			"a source that fails before one that does not", Config{Sources: []Source{broken, source(Admitted, "https://a.example")}},
+			"a source that fails before one that does not",
+			Config{Sources: []Source{broken, source(Admitted, "https://a.example")}},
 			map[string]string{"https://a.example": "allowed", "https://b.example": "denied source_error"},
 		},
 	} {

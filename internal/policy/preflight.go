@@ -104,6 +104,7 @@ func (p *Policy) Missing(r *http.Request, d *Decision) (names []string) {
 				break
 			}
 		}
+	default: // nothing is missing
 	}
 	return names[:min(len(names), maxMissing)]
 }

@@ -189,7 +189,7 @@ func newTemplate(option, s string, parts []openness.Part, value func(r *http.Req
 // compared in place, so they are never expanded again, and no string is built. A
 // placeholder without a value matches nothing.
 func (t *template) Allows(r *http.Request, o origins.Origin) (Admission, error) {
-	rest, ok := o.String(), true
+	rest := o.String()
 	for _, p := range t.parts {
 		text := p.Text
 		if p.Placeholder {
@@ -197,9 +197,11 @@ func (t *template) Allows(r *http.Request, o origins.Origin) (Admission, error) 
 				return Refused, nil
 			}
 		}
-		if rest, ok = strings.CutPrefix(rest, text); !ok {
+		after, ok := strings.CutPrefix(rest, text)
+		if !ok {
 			return Refused, nil
 		}
+		rest = after
 	}
 	if rest != "" {
 		return Refused, nil
