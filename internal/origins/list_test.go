@@ -92,9 +92,9 @@ func TestListManyErrors(t *testing.T) {
 		more         int
 		last, places string
 	}{
-		{"x", []int{1}, 0, `line 1: "x" has no scheme, and browsers send one: write "https://x"`, "line 1 is not a valid entry of a list"},
-		{"x\n\n*", []int{1, 3}, 0, `line 3: "*" allows every origin, which a list cannot: write allow_origins *`, "lines 1 and 3 are not valid entries of a list"},
-		{"x\nhttps://a.example\n*\n# c\nnull", []int{1, 3, 5}, 0, `line 5: "null" is the origin of nobody in particular, which a list cannot allow: remove it`, "lines 1, 3 and 5 are not valid entries of a list"},
+		{"x", []int{1}, 0, `line 1: "x": has no scheme, but browsers send one; write https://x`, "line 1 is not a valid entry of a list"},
+		{"x\n\n*", []int{1, 3}, 0, `line 3: "*": allows every origin, which a list cannot; write allow_origins *`, "lines 1 and 3 are not valid entries of a list"},
+		{"x\nhttps://a.example\n*\n# c\nnull", []int{1, 3, 5}, 0, `line 5: "null": is the opaque origin, which every sandboxed page has, and a list cannot allow it; remove it`, "lines 1, 3 and 5 are not valid entries of a list"},
 		{bad.String(), []int{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}, 3, "and 3 more bad lines", "lines 2, 4, 6, 8, 10, 12, 14, 16, 18, 20 and 3 more are not valid entries of a list"},
 	} {
 		_, err := ParseList(tc.text, below)

@@ -71,7 +71,7 @@ func TestFindings(t *testing.T) {
 		{"an open template, waived", Config{Origins: []string{"https://{http.vars.x}.vercel.app"}, Credentials: true, Waivers: []string{WaiverOpen}}, nil, nil, nil},
 		{
 			"a scheme that is left open", Config{Regexps: []string{`.*\.example\.com`}, Credentials: true},
-			[]string{`admits "http://a.example.com", which is insecure`, `such as "app://a.example.com", and with allow_credentials strangers could read your users' data; begin the expression with https://`}, nil, nil,
+			[]string{`admits "http://a.example.com", which is insecure`, `such as "app://a.example.com", and with allow_credentials strangers could read your users' data; begin with https://, as in https://.*\.example\.com`}, nil, nil,
 		},
 		{
 			"a finite expression with more domains than are closed", Config{Regexps: []string{`https://app.example\.com`}, Credentials: true},

@@ -120,8 +120,8 @@ func TestListRequired(t *testing.T) {
 		secret                bool
 	}{
 		{"failure", "", "down", "test origins: down", false},
-		{"bad line", "https://a.example\na.example", "", `test origins: line 2: "a.example" has no scheme`, false},
-		{"bad lines", "a.example\nb.example", "", "test origins: line 1: \"a.example\" has no scheme", false},
+		{"bad line", "https://a.example\na.example", "", `test origins: line 2: "a.example": has no scheme`, false},
+		{"bad lines", "a.example\nb.example", "", "test origins: line 1: \"a.example\": has no scheme", false},
 		{"long bad lines", strings.Repeat(strings.Repeat("x", 100)+"\n", 12), "", "test origins: line 1: \"" + strings.Repeat("x", 64) + "\"", false},
 		{"secrets", "a.example\nb.example", "", "test origins: lines 1 and 2 are not valid entries of a list", true},
 		{"secret", "https://a.example\na.example", "", "test origins: line 2 is not a valid entry of a list", true},
