@@ -138,6 +138,7 @@ func TestCutOff(t *testing.T) {
 		"HTTP/1.0":                    {"HTTP/1.0 200 OK\r\n\r\n" + list, false},
 		"HTTP/1.0 with a length":      {fmt.Sprintf("HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(list), list), true},
 		"HTTP/1.0, cut off":           {fmt.Sprintf("HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(list)+2, list), false},
+		"long headers":                {fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX: %s\r\n\r\n%s", len(list), strings.Repeat("x", 2*maxHeader), list), false},
 		"Connection: close":           {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + list, false},
 		"no header":                   {"HTTP/1.1 200 OK\r\n\r\n" + list, false},
 		"identity":                    {"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\n\r\n" + list, false},

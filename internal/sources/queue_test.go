@@ -191,6 +191,44 @@ func TestQueueLeft(t *testing.T) {
 	})
 }
 
+// TestQueueLimits: a configuration that may ask less at once does not hold up
+// another one after its own request has ended.
+func TestQueueLimits(t *testing.T) {
+	for _, timeout := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEndpoint(hang)
+			brief := newTestAsker(t, e, Limits{MaxInFlight: 1, Timeout: time.Second})
+			roomy := newTestAsker(t, e, Limits{MaxInFlight: 16, Timeout: time.Minute})
+			var asking sync.WaitGroup
+			ask := func(ctx context.Context, a *Asker, origin string) {
+				asking.Go(func() { _, _ = a.Allows((&http.Request{Host: "host.example"}).WithContext(ctx), parse(t, origin)) })
+				synctest.Wait()
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ask(t.Context(), roomy, "https://flying.example")
+			ask(ctx, brief, "https://first.example")
+			ask(t.Context(), roomy, "https://next.example")
+			if n := e.total(); n != 1 {
+				t.Errorf("asked %d times, want 1", n)
+			}
+			if timeout {
+				time.Sleep(time.Second)
+			} else {
+				cancel()
+			}
+			synctest.Wait()
+			if n := e.asked[question{"https://next.example", "host.example"}]; n != 1 || e.total() != 2 {
+				t.Errorf("timeout %t: asked %v", timeout, e.asked)
+			}
+			cancel()
+			closed(t, brief)
+			closed(t, roomy)
+			asking.Wait()
+			checkIdle(t, roomy)
+		})
+	}
+}
+
 // TestQueueReload: when a configuration ends, its questions that wait are asked
 // through the next one. Without a next one they end.
 func TestQueueReload(t *testing.T) {
