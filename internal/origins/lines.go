@@ -3,6 +3,7 @@ package origins
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ func (l Lines) String() string {
 	}
 	words := make([]string, 0, len(l.First)+1)
 	for _, number := range l.First {
-		words = append(words, fmt.Sprint(number))
+		words = append(words, strconv.Itoa(number))
 	}
 	if more > 0 {
 		words = append(words, fmt.Sprint(more, " more"))

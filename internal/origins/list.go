@@ -13,14 +13,14 @@ type List struct {
 	risks        [numRisks]Lines // by the risks that the entries of a line have
 }
 
-// ListErrors tells what is wrong with a list.
-type ListErrors struct {
+// A LinesError tells what is wrong with a list.
+type LinesError struct {
 	Lines []*ListError // the first 10 bad lines
 	More  int          // how many other lines are bad
 }
 
 // Error returns the errors of the lines, one a line.
-func (e *ListErrors) Error() string {
+func (e *LinesError) Error() string {
 	var text strings.Builder
 	for i, line := range e.Lines {
 		if i > 0 {
@@ -35,7 +35,7 @@ func (e *ListErrors) Error() string {
 }
 
 // Unwrap returns the errors of the lines.
-func (e *ListErrors) Unwrap() (errs []error) {
+func (e *LinesError) Unwrap() (errs []error) {
 	for _, line := range e.Lines {
 		errs = append(errs, line)
 	}
@@ -43,7 +43,7 @@ func (e *ListErrors) Unwrap() (errs []error) {
 }
 
 // Places says which lines are bad, without their text.
-func (e *ListErrors) Places() string {
+func (e *LinesError) Places() string {
 	bad := Lines{Count: len(e.Lines) + e.More}
 	for _, line := range e.Lines {
 		bad.First = append(bad.First, line.Line)
@@ -73,13 +73,13 @@ const maxQuote = 64
 // ParseList parses the text of a list. It may hold exact origins and patterns
 // with wildcards for subdomains and ports: neither "*" nor "null", nor a whole
 // scheme. The list keeps the text. If a line is bad, the whole list is, and the
-// error is a *ListErrors. open reports whether strangers can obtain an origin of a
+// error is a *LinesError. open reports whether strangers can obtain an origin of a
 // pattern; it is asked about each more than once.
 func ParseList(text string, open func(Pattern) bool) (*List, error) {
 	l := new(List)
 	text = strings.TrimPrefix(text, "\uFEFF")
 	number := 0
-	var bad ListErrors
+	var bad LinesError
 	for rest := text; rest != ""; {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")

@@ -98,7 +98,7 @@ func TestListManyErrors(t *testing.T) {
 		{bad.String(), []int{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}, 3, "and 3 more bad lines", "lines 2, 4, 6, 8, 10, 12, 14, 16, 18, 20 and 3 more are not valid entries of a list"},
 	} {
 		_, err := ParseList(tc.text, below)
-		var e *ListErrors
+		var e *LinesError
 		if !errors.As(err, &e) || e.More != tc.more || e.Places() != tc.places {
 			t.Errorf("%q:\n got %v, %s\nwant %s", tc.text, err, e.Places(), tc.places)
 			continue

@@ -168,7 +168,7 @@ func (l *List) read(tag any) (text string, newTag any, err error) {
 // describe adds the name of the list to an error, and removes what must not be
 // logged.
 func (l *List) describe(err error) error {
-	var bad *origins.ListErrors
+	var bad *origins.LinesError
 	switch found := errors.As(err, &bad); {
 	case found && l.Secret:
 		err = errors.New(bad.Places())

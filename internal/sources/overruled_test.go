@@ -16,7 +16,7 @@ func TestOverruled(t *testing.T) {
 		of       = "the list has entries that have no effect with allow_credentials, since "
 		insecure = of + "they are insecure (http): line 1; remove them, or accept the risk with dangerously_allow insecure_origins"
 		open     = of + "strangers can obtain their origins: line 2; remove them, or accept the risk with dangerously_allow open_origins"
-		any      = of + "they are insecure (http) or strangers can obtain their origins: lines 1 and 2; remove them, or accept the risk with dangerously_allow insecure_origins open_origins"
+		either   = of + "they are insecure (http) or strangers can obtain their origins: lines 1 and 2; remove them, or accept the risk with dangerously_allow insecure_origins open_origins"
 	)
 	for name, tc := range map[string]struct {
 		insecure, open bool // what the policy denies
@@ -26,12 +26,12 @@ func TestOverruled(t *testing.T) {
 		"nothing is denied": {false, false, both, both + "#", "", ""},
 		"insecure":          {true, false, both, both + "#", insecure, insecure},
 		"open":              {false, true, both, both + "#", open, open},
-		"both":              {true, true, both, both + "#", any, any},
+		"both":              {true, true, both, both + "#", either, either},
 		"nothing to deny":   {true, true, "https://b.example", "http://localhost", "", ""},
-		"unchanged":         {true, true, both, both, any, ""},
-		"comes later":       {true, true, "https://b.example", both, "", any},
+		"unchanged":         {true, true, both, both, either, ""},
+		"comes later":       {true, true, "https://b.example", both, "", either},
 		"only one of them":  {true, true, "http://a.example", "\nhttps://*.github.io", insecure, open},
-		"goes":              {true, true, both, "https://b.example", any, ""},
+		"goes":              {true, true, both, "https://b.example", either, ""},
 	} {
 		for _, required := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, " ", required), func(t *testing.T) {
