@@ -1,6 +1,7 @@
 package corstest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -168,7 +169,11 @@ func Mutate(rnd *rand.Rand, r *Registry, origin string) string {
 	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.HasSuffix(rest, "]") {
 		host, port = rest[:i], rest[i:]
 	}
-	switch rnd.IntN(14) {
+	kind := rnd.IntN(14)
+	if rest[0] == '[' && rnd.IntN(3) > 0 {
+		kind = 12 // few bytes that are changed make another address
+	}
+	switch kind {
 	case 0: // one byte more
 		rest = rest[:at] + c + rest[at:]
 	case 1: // one less
@@ -200,7 +205,7 @@ func Mutate(rnd *rand.Rand, r *Registry, origin string) string {
 	case 11: // a name that a stranger has, anywhere
 		rest = "evil." + r.Name(rnd) + port
 	case 12:
-		rest = pick("203.0.113.7", "[2001:db8::7]", "8.8.8.8", "[2001:db8::1]") + port
+		rest = pick("203.0.113.7", "8.8.8.8", fmt.Sprintf("203.0.113.%d", rnd.IntN(256)), fmt.Sprintf("[2001:db8::%x]", 1+rnd.IntN(65_535))) + port
 	case 13: // another suffix
 		if label, _, ok := strings.Cut(rest, "."); ok {
 			rest = label + "." + r.Name(rnd) + port
