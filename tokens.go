@@ -74,11 +74,12 @@ func unmarshalList(d *caddyfile.Dispenser, at *places, values *[]string) error {
 }
 
 // unmarshalOrigins parses the remaining arguments, which are origins. An argument
-// may hold several, separated by commas, since a variable often does.
+// may hold several, separated by commas or, in quotation marks, by spaces or line
+// breaks, since a variable often does. A placeholder may have spaces in it.
 func unmarshalOrigins(d *caddyfile.Dispenser, at *places, list *[]string) {
 	for d.NextArg() {
 		elements := []string{d.Val()}
-		if strings.ContainsRune(d.Val(), ',') {
+		if strings.Contains(d.Val(), ",") || !strings.Contains(d.Val(), "{") && strings.ContainsAny(d.Val(), " \t\r\n") {
 			elements = policy.SplitOrigins(d.Val())
 		}
 		for _, origin := range elements {

@@ -172,6 +172,8 @@ func (c *compiler) compileMaxAge() {
 	switch {
 	case age < 0:
 		c.problem("max_age", "", "max_age %s: must not be negative; write 0 to have no preflight cached, or leave max_age out for the browsers' default of 5s", age)
+	case age < time.Microsecond*100 && age > 0: // JSON has nanoseconds where it has no unit
+		c.problem("max_age", "", "max_age %d: has no unit, and so is a number of nanoseconds; write \"%[1]ds\"", int64(age))
 	case age%time.Second != 0:
 		c.problem("max_age", "", "max_age %s: must be a number of whole seconds; write one with its unit, such as 600s", age)
 	case age > 24*time.Hour:

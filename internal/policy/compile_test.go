@@ -12,7 +12,7 @@ import (
 // TestFindings: every problem, warning and note of each configuration.
 func TestFindings(t *testing.T) {
 	a := []string{"https://a.example"}
-	second, fraction, long := -time.Second, 1500*time.Millisecond, 25*time.Hour
+	second, fraction, unitless, long := -time.Second, 1500*time.Millisecond, 3600*time.Nanosecond, 25*time.Hour
 	for _, tc := range []struct {
 		name                      string
 		config                    Config
@@ -113,6 +113,7 @@ func TestFindings(t *testing.T) {
 		},
 		{"max age, negative", Config{Origins: a, MaxAge: &second}, []string{"max_age -1s: must not be negative"}, nil, nil},
 		{"max age, a fraction", Config{Origins: a, MaxAge: &fraction}, []string{"max_age 1.5s: must be a number of whole seconds"}, nil, nil},
+		{"max age, without a unit", Config{Origins: a, MaxAge: &unitless}, []string{`max_age 3600: has no unit, and so is a number of nanoseconds; write "3600s"`}, nil, nil},
 		{"max age, long", Config{Origins: a, MaxAge: &long}, nil, []string{"max_age 25h0m0s: browsers keep a preflight for less"}, nil},
 		{"status 302", Config{Origins: a, PreflightStatus: 302}, []string{"preflight_status 302: browsers accept"}, nil, nil},
 		{"status 205", Config{Origins: a, PreflightStatus: 205}, []string{"preflight_status 205: this status describes a body"}, nil, nil},
