@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,4 +102,24 @@ func TestPlaceOfAnError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNamePrefixes: a name that ends in * allows and exposes what begins so, and
+// nothing else.
+func TestNamePrefixes(t *testing.T) {
+	s := startSite(t, `
+		cors https://a.example {
+			allow_headers X-Amz-*
+			expose_headers X-Amz-Meta-*
+		}
+		header X-Amz-Meta-Owner bob
+		header X-Amz-Id 7
+		respond body`)
+	s.check(t, call{header: fields(origin), want: fields(allowed, "Access-Control-Expose-Headers: X-Amz-Meta-Owner", vary)})
+	s.check(t, call{header: fields(foreign), want: fields(vary)})
+	asks := func(names string) http.Header {
+		return fields(origin, forPUT, "Access-Control-Request-Headers: "+names)
+	}
+	s.check(t, call{method: "OPTIONS", status: 204, header: asks("x-amz-date"), want: fields(allowed, "Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: x-amz-date", varyAll)})
+	s.check(t, call{method: "OPTIONS", status: 204, header: asks("x-am"), want: fields(allowed, "Access-Control-Allow-Methods: GET, HEAD, POST", varyAll)})
 }
