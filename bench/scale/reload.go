@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/bench/internal/process"
+)
+
+// addresses are where a Caddy listens.
+type addresses struct {
+	Port  int
+	Admin string
+}
+
+func newAddresses() (addresses, error) {
+	port, err := process.Port()
+	if err != nil {
+		return addresses{}, err
+	}
+	admin, err := process.Port()
+	return addresses{port, fmt.Sprintf("127.0.0.1:%d", admin)}, err
+}
+
+// reload starts a Caddy with a variant, reloads it, and adds what that takes.
+func (c *caddy) reload(ctx context.Context, v *variant, r *result) error {
+	var config struct {
+		Admin struct{ Listen string }
+	}
+	if err := json.Unmarshal(v.json, &config); err != nil {
+		return err
+	}
+	admin := config.Admin.Listen
+	cmd := exec.CommandContext(ctx, c.binary, "run") //nolint:gosec // what was built
+	cmd.Env = append(c.environment(), "CADDY_ADMIN="+admin)
+	p, err := process.Start(ctx, cmd, admin)
+	if err != nil {
+		return err
+	}
+	defer p.Stop()
+	if err := load(ctx, admin, v.json); err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	before, err := p.CPU()
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := load(ctx, admin, v.json); err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	r.wall = append(r.wall, time.Since(begin))
+	after, err := p.CPU()
+	if err != nil {
+		return err
+	}
+	r.reload = append(r.reload, after-before)
+	bytes, err := heap(ctx, admin)
+	r.heap = append(r.heap, bytes)
+	return err
+}
+
+// client has a connection for each call, since a reload replaces the server of the
+// admin API.
+var client = http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// load loads a configuration, even if it is the current one.
+func load(ctx context.Context, admin string, config []byte) error {
+	_, err := call(ctx, http.MethodPost, "http://"+admin+"/load", config)
+	return err
+}
+
+var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
+
+// heap returns how many bytes are in use after garbage collections.
+func heap(ctx context.Context, admin string) (int, error) {
+	var answer []byte
+	for range 3 { // what pools hold takes two to be freed
+		var err error
+		if answer, err = call(ctx, http.MethodGet, "http://"+admin+"/debug/pprof/heap?gc=1&debug=1", nil); err != nil {
+			return 0, err
+		}
+	}
+	match := heapAlloc.FindSubmatch(answer)
+	if match == nil {
+		return 0, fmt.Errorf("the heap profile does not have HeapAlloc")
+	}
+	return strconv.Atoi(string(match[1]))
+}
+
+func call(ctx context.Context, method, url string, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Cache-Control", "must-revalidate")
+	res, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s\n%s", method, url, res.Status, answer)
+	}
+	return answer, err
+}
