@@ -156,7 +156,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Err("allow_origins: " + unset + "set it, or remove the entry")
 		}
 	}
-	_, findings := policy.Compile(h.literals())
+	_, findings := inUse.Compile(h.literals())
 	return at.err(&findings.Problems)
 }
 

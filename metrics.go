@@ -2,6 +2,8 @@ package caddycors
 
 import (
 	"errors"
+	"sync"
+	"weak"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -47,8 +49,8 @@ func (a agreement) String() string {
 	return [...]string{"same", "different", "unknown"}[a]
 }
 
-// counters are the counters of one handler. They are looked up once, so that a
-// request pays for an addition only. No label comes from a request.
+// counters are the counters of the handlers of a server. They are looked up once,
+// so that a request pays for an addition only. No label comes from a request.
 type counters struct {
 	requests   [policy.NumKinds][policy.NumResults][policy.NumReasons]prometheus.Counter
 	reportOnly [policy.NumKinds][numAgreements]prometheus.Counter
@@ -68,19 +70,50 @@ func (c *counters) countReport(k policy.Kind, upstream agreement) {
 	}
 }
 
-// newCounters registers the metrics of a configuration, unless another of its
-// handlers has done so, and looks up the counters of the server that the handler
-// belongs to.
-func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
-	c := new(counters)
+// known has the counters of the configuration that is being provisioned: to look
+// them up for each of thousands of handlers would take time and memory.
+var known struct {
+	sync.Mutex
+	registry weak.Pointer[prometheus.Registry]
+	counters map[countersOf]*counters
+}
+
+// countersOf says which handlers share counters.
+type countersOf struct {
+	server     string
+	reportOnly bool
+}
+
+// serverCounters returns the counters of the server that a handler belongs to.
+func serverCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 	registry := ctx.GetMetricsRegistry()
 	if registry == nil { // a context that is made by hand
+		return new(counters), nil
+	}
+	of := countersOf{"UNKNOWN", reportOnly} // as in Caddy's own metrics
+	if s, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && s.Name() != "" {
+		of.server = s.Name()
+	}
+	known.Lock()
+	defer known.Unlock()
+	if current := weak.Make(registry); known.registry != current {
+		known.registry, known.counters = current, make(map[countersOf]*counters)
+	}
+	c, ok := known.counters[of]
+	if ok {
 		return c, nil
 	}
-	server := "UNKNOWN" // as in Caddy's own metrics
-	if s, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && s.Name() != "" {
-		server = s.Name()
+	c, err := newCounters(registry, of)
+	if err == nil {
+		known.counters[of] = c
 	}
+	return c, err
+}
+
+// newCounters registers the metrics of a configuration, unless that has been done,
+// and looks up the counters of a server.
+func newCounters(registry *prometheus.Registry, of countersOf) (*counters, error) {
+	c := new(counters)
 	requests, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: metricsPrefix + "requests_total",
 		Help: "Counter of requests by the decision of CORS about them.",
@@ -89,9 +122,9 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 		return nil, err
 	}
 	for _, d := range outcomes {
-		c.requests[d.Kind][d.Result][d.Reason] = requests.WithLabelValues(server, d.Kind.String(), d.Result.String(), d.Reason.String())
+		c.requests[d.Kind][d.Result][d.Reason] = requests.WithLabelValues(of.server, d.Kind.String(), d.Result.String(), d.Reason.String())
 	}
-	if reportOnly {
+	if of.reportOnly {
 		compared, err := register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: metricsPrefix + "report_only_total",
 			Help: "Counter of CORS requests under report_only, by whether the response allowed the same as the policy.",
@@ -101,7 +134,7 @@ func newCounters(ctx caddy.Context, reportOnly bool) (*counters, error) {
 		}
 		for _, kind := range kinds {
 			for a := range numAgreements {
-				c.reportOnly[kind][a] = compared.WithLabelValues(server, kind.String(), a.String())
+				c.reportOnly[kind][a] = compared.WithLabelValues(of.server, kind.String(), a.String())
 			}
 		}
 	}

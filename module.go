@@ -173,21 +173,24 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.counters, err = newCounters(ctx, h.ReportOnly); err != nil {
+	if h.counters, err = serverCounters(ctx, h.ReportOnly); err != nil {
 		return err
 	}
 	h.parts = h.join(ctx)
 	config := h.config(sources)
 	config.Shared, config.Earlier = h.parts != nil, h.parts.earlier()
-	h.policy, h.findings = policy.Compile(config)
+	h.policy, h.findings = inUse.Compile(config)
 	h.site = siteOf(ctx)
 	logger := h.logger
 	if len(h.site) > 0 {
-		logger = logger.With(zap.Strings("site", h.site))
+		logger = logger.WithLazy(zap.Strings("site", h.site))
 	}
 	logFindings(logger, h.findings)
 	return nil
 }
+
+// inUse has the policies of all handlers, before and after a reload.
+var inUse policy.Cache
 
 // config returns the configuration of the policy.
 func (h *Handler) config(sources []policy.Source) *policy.Config {
@@ -273,20 +276,16 @@ func isErrorRoute(r *http.Request) bool {
 // environment returns what a policy needs to know of Caddy.
 func environment() policy.Environment {
 	return policy.Environment{
-		Global:       globalPlaceholder(),
+		Global:       globalPlaceholder,
 		Placeholder:  requestPlaceholder,
 		TrustedProxy: isTrustedProxy,
 	}
 }
 
-// globalPlaceholder returns a function that returns the value of {env.*} or
-// {file.*}, or "".
-func globalPlaceholder() func(name string) string {
-	repl := caddy.NewReplacer()
-	return func(name string) string {
-		value, _ := repl.GetString(name)
-		return value
-	}
+// globalPlaceholder returns the value of {env.*} or {file.*}, or "".
+func globalPlaceholder(name string) string {
+	value, _ := caddy.NewReplacer().GetString(name)
+	return value
 }
 
 // requestPlaceholder returns the value of a placeholder for r, or "".
