@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"weak"
 
 	"go.uber.org/zap"
 
@@ -104,7 +105,7 @@ func routeOf(ctx caddy.Context) *caddyhttp.Route {
 		if !ok {
 			return nil
 		}
-		if route := firstRaw(server.Routes); route != nil || server.Errors == nil {
+		if route := firstRawOf(server); route != nil || server.Errors == nil {
 			return route
 		}
 		return firstRaw(server.Errors.Routes)
@@ -119,7 +120,7 @@ func siteOf(ctx caddy.Context) []string {
 	if !ok {
 		return nil
 	}
-	route := firstRaw(server.Routes)
+	route := firstRawOf(server)
 	if route == nil {
 		return nil
 	}
@@ -128,6 +129,33 @@ func siteOf(ctx caddy.Context) []string {
 			if hosts, ok := matcher.(*caddyhttp.MatchHost); ok {
 				return *hosts
 			}
+		}
+	}
+	return nil
+}
+
+// progress has how far the routes of a server have been provisioned. To look at all
+// of them for each handler would take seconds where there are thousands.
+var progress struct {
+	sync.Mutex
+	routes weak.Pointer[caddyhttp.Route] // the first of them
+	done   int                           // how many have no raw handlers any more
+}
+
+// firstRawOf returns the first route of a server that still has its raw handlers,
+// or nil.
+func firstRawOf(server *caddyhttp.Server) *caddyhttp.Route {
+	if len(server.Routes) == 0 {
+		return nil
+	}
+	progress.Lock()
+	defer progress.Unlock()
+	if routes := weak.Make(&server.Routes[0]); progress.routes != routes {
+		progress.routes, progress.done = routes, 0
+	}
+	for ; progress.done < len(server.Routes); progress.done++ {
+		if route := &server.Routes[progress.done]; len(route.HandlersRaw) > 0 {
+			return route
 		}
 	}
 	return nil

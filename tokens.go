@@ -96,17 +96,17 @@ type place struct{ option, entry string }
 // places has where in a Caddyfile the entries of a directive are, and what is wrong
 // with their values.
 type places struct {
-	suffixes map[place]string // of messages: file, line and chain of imports
+	tokens   map[place]caddyfile.Token // they have file, line and chain of imports
 	problems []string
 }
 
 // note notes that the current token is an entry of an option.
 func (p *places) note(d *caddyfile.Dispenser, option, entry string) {
-	if p.suffixes == nil {
-		p.suffixes = make(map[place]string)
+	if p.tokens == nil {
+		p.tokens = make(map[place]caddyfile.Token)
 	}
-	if _, ok := p.suffixes[place{option, entry}]; !ok {
-		p.suffixes[place{option, entry}] = d.WrapErr(errors.New("")).Error()
+	if _, ok := p.tokens[place{option, entry}]; !ok {
+		p.tokens[place{option, entry}] = d.Token()
 	}
 }
 
@@ -121,11 +121,13 @@ func (p *places) problem(d *caddyfile.Dispenser, format string, args ...any) {
 func (p *places) err(judged *policy.Messages) error {
 	lines := p.problems
 	for problem := range judged.All() {
-		suffix, ok := p.suffixes[place{problem.Option, problem.Entry}]
+		token, ok := p.tokens[place{problem.Option, problem.Entry}]
 		if !ok {
-			suffix = p.suffixes[place{}]
+			token = p.tokens[place{}]
 		}
-		lines = append(lines, problem.Text+suffix)
+		d := caddyfile.NewDispenser([]caddyfile.Token{token})
+		d.Next()
+		lines = append(lines, d.WrapErr(errors.New(problem.Text)).Error())
 	}
 	if len(lines) == 0 {
 		return nil
