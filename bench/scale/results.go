@@ -23,9 +23,9 @@ func median[T cmp.Ordered](list []T) T {
 func table(results map[string]*result, sites int) string {
 	var b strings.Builder
 	b.WriteString("| each site has | CPU of `caddy validate` | goal | CPU of a reload | goal | time of a reload | memory a site | goal |\n|---|---|---|---|---|---|---|---|\n")
-	base, empty := results[byHeader], results[plain]
+	empty := results[plain]
 	for _, v := range variants {
-		r := results[v.name]
+		r, base := results[v.name], results[v.base]
 		memory := (median(r.heap) - median(empty.heap)) / sites
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.2f s | %.1f KiB | %s |\n", v.name,
 			ratio(r.validate, base.validate), reached(v.goal.validate, quotient(r.validate, base.validate)),
