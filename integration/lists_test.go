@@ -223,7 +223,7 @@ func TestListAtLoad(t *testing.T) {
 		{"empty matcher set", "", `{"source": "match", "match": [{}]}`, "matcher set 0 is empty"},
 		{"bad after good", "https://a.example", file.source() + `, {"source": "ask", "url": "http://a.example"}, {"source": "http", "url": "http://127.0.0.1:1"}, {"source": "file", "path": "/nowhere"}`, "stat /nowhere"},
 		{"bad in a matcher", "https://a.example", `{"source": "match", "match": [{"origin": {"dynamic_origins": [` + file.source() + `]}, "foo": {}}]}`, "http.matchers.foo"},
-		{"bad matcher", "", `{"source": "match", "match": [{"origin": {"allow_origins": ["a.example"]}}]}`, `origin \"a.example\" has no scheme`},
+		{"bad matcher", "", `{"source": "match", "match": [{"origin": {"allow_origins": ["a.example"]}}]}`, `allow_origins \"a.example\": has no scheme`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			file.put(t, tc.text)
