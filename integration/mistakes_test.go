@@ -47,8 +47,10 @@ func TestMistakes(t *testing.T) {
 		{"a list in one entry", `{"handler": "cors", "allow_origins": ["https://b.example.com, https://app.example.com"]}`, `["https://b.example.com, https://app.example.com"]`, get(app)},
 		{"the matcher in place of every origin", "cors *", "cors *", call{status: http.StatusOK, header: from(app), want: fields("Access-Control-Allow-Origin: *")}},
 		{"the option of another product", "cors {\nallowed_origins https://app.example.com\n}", "allowed_origins", get(app)},
+		{"quotation marks", "cors 'https://app.example.com'", "'https://app.example.com'", get(app)},
 		{"the default port", "cors https://app.example.com:443", "https://app.example.com:443", get(app)},
 		{"an expression that strangers fit", "cors {\nallow_origins_regexp https://.*example\\.com\nallow_credentials\n}", `https://.*example\.com`, get(app, credentials)},
+		{"an expression to be searched for", "cors {\nallow_origins_regexp \\.example\\.com$\n}", `\.example\.com$`, get(app)},
 		{"a method in lower case", "cors https://app.example.com {\nallow_methods put\n}", "put", put(app)},
 		{"a list of methods", "cors https://app.example.com {\nallow_methods PUT,DELETE\n}", "PUT,DELETE", call{
 			method: "OPTIONS", status: http.StatusNoContent, header: fields("Origin: "+app, forPUT),
