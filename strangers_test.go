@@ -15,9 +15,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"

@@ -46,9 +46,11 @@ const options = ` {
 var variants = []variant{
 	{name: plain, base: byHeader},
 	{name: byHeader, base: byHeader, policy: header},
-	{name: "`cors`, a regexp of its own", base: byHeader, policy: `cors {
+	{
+		name: "`cors`, a regexp of its own", base: byHeader, policy: `cors {
 		allow_origins_regexp https://([a-z]+\.)?{{.}}\.example\.com` + strings.TrimPrefix(options, " {"),
-		goal: goal{3, 2, 8 << 10}},
+		goal: goal{3, 2, 8 << 10},
+	},
 	{name: "`cors`, 10 origins of its own", base: byHeader, policy: `cors` + own(10) + options},
 	// Caddy's parser takes longer for a snippet that many sites import.
 	{name: bySnippet, base: bySnippet, policy: `import header`},
