@@ -19,11 +19,10 @@ import (
 	chicors "github.com/go-chi/cors"
 	"github.com/gorilla/handlers"
 	rscors "github.com/rs/cors"
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
 )
 
 // policy is what every library is configured with.

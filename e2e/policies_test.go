@@ -52,14 +52,14 @@ func (s *site) policies() []*policy {
 			methods: []string{"DELETE", "PATCH"}, fields: []string{"authorization", "content-type"},
 		},
 		{
-			name: "echo", credentials: true, allows: only(app),
-			directive: app + " {\nallow_credentials\nallow_methods *\nallow_headers * Authorization\n}",
+			name: "echo", credentials: true, exposed: true, allows: only(app),
+			directive: app + " {\nallow_credentials\nallow_methods *\nallow_headers * Authorization\nexpose_headers *\n}",
 			methods:   []string{"PUT", "DELETE", "PATCH", "PROPFIND", "patch"}, fields: []string{"*", "authorization"},
 		},
 		{
-			name:      "cached",
+			name: "cached", exposed: true,
 			allows:    func(origin string) bool { return strings.HasSuffix(origin, ".localhost:"+s.port) },
-			directive: fmt.Sprintf("%s {\nallow_methods PUT PATCH DELETE\nallow_headers X-Custom\nmax_age 5m\n}", s.origin("*.localhost")),
+			directive: fmt.Sprintf("%s {\nallow_methods PUT PATCH DELETE\nallow_headers X-Custom\nexpose_headers X-Exp*\nmax_age 5m\n}", s.origin("*.localhost")),
 			methods:   []string{"PUT", "PATCH", "DELETE"}, fields: []string{"x-custom"},
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,7 +92,7 @@ func heap(ctx context.Context, admin string) (int, error) {
 	}
 	match := heapAlloc.FindSubmatch(answer)
 	if match == nil {
-		return 0, fmt.Errorf("the heap profile does not have HeapAlloc")
+		return 0, errors.New("the heap profile does not have HeapAlloc")
 	}
 	return strconv.Atoi(string(match[1]))
 }
