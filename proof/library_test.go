@@ -11,11 +11,10 @@ import (
 	"time"
 
 	rscors "github.com/rs/cors"
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
 )
 
 // peer is a library that caddy-cors is compared with.
