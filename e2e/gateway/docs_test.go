@@ -6,11 +6,10 @@ import (
 	"regexp"
 	"testing"
 
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
 )
 
 // TestExample: the Caddyfile of the documentation says what its HTTPRoute says.

@@ -9,13 +9,12 @@ import (
 	"testing"
 	"time"
 
+	caddycors "github.com/seed-56c1dbac/caddy-cors"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
 )
 
 // defaultMaxAge is what the API sets where a filter has no maxAge, in seconds.
