@@ -30,7 +30,7 @@ var rooms = map[string]struct {
 	"internal/fetch":    {},
 
 	// They judge policies from outside, and so must not know how one is compiled.
-	"internal/browser": {imports: []string{"internal/fetch"}},
+	"internal/browser": {imports: []string{"internal/origins", "internal/fetch"}},
 	"internal/check":   {imports: []string{"internal/browser", "internal/origins", "internal/suffixes", "internal/fetch"}},
 	"internal/explain": {imports: []string{"internal/check", "internal/browser", "internal/origins", "internal/suffixes", "internal/fetch"}},
 

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -119,7 +120,7 @@ func (s *HTTPSource) header() (http.Header, error) {
 		}
 		for _, value := range values {
 			value, err := replaceGlobals(value)
-			if err == nil && strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+			if err == nil && !httpguts.ValidHeaderFieldValue(value) {
 				err = errors.New("the value has a control character, which no header may have; remove it")
 			}
 			if err != nil {

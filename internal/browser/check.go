@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // Response is the part of a response that CORS looks at.
@@ -147,7 +148,7 @@ func isURL(value string) bool {
 	if u, err := url.Parse(scheme + ":"); !found || err != nil || u.Scheme == "" {
 		return false
 	}
-	if defaultPorts[strings.ToLower(scheme)] == "" {
+	if origins.DefaultPort(strings.ToLower(scheme)) == "" {
 		return true
 	}
 	host := strings.TrimLeft(rest, `/\`)
@@ -226,11 +227,7 @@ func list(h http.Header, name string) (elements []string, ok bool) {
 		return nil, true
 	}
 	elements = []string{}
-	for element := range strings.SplitSeq(value, ",") {
-		// Recipients ignore empty elements (RFC 9110, section 5.6.1.2).
-		if element = strings.Trim(element, " \t"); element == "" {
-			continue
-		}
+	for element := range fetch.Elements([]string{value}) {
 		if !fetch.IsToken(element) {
 			return nil, false
 		}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // maxRedirects is of https://fetch.spec.whatwg.org/#http-redirect-fetch
@@ -33,7 +35,7 @@ func (r *Request) Redirect(res Response) (*Request, *Failure) {
 	switch {
 	case err != nil:
 		return nil, &Failure{Code: InvalidRedirect, Value: location, Status: res.Status}
-	case defaultPorts[target.Scheme] == "" || target.Host == "":
+	case origins.DefaultPort(target.Scheme) == "" || target.Host == "":
 		return nil, &Failure{Code: InvalidRedirect, Value: location, Status: res.Status, Target: withoutUser(target)}
 	case len(r.urls) > maxRedirects:
 		return nil, &Failure{Code: TooManyRedirects, Value: location, Status: res.Status}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // Request is a request of a page, in the mode "cors" and the redirect mode
@@ -147,15 +148,13 @@ func canonical(u *url.URL) *url.URL {
 	if host, err := idna.Lookup.ToASCII(u.Hostname()); err == nil {
 		c.Host = strings.Replace(c.Host, strings.ToLower(u.Hostname()), host, 1)
 	}
-	c.Host = strings.TrimSuffix(strings.TrimSuffix(c.Host, ":"+defaultPorts[c.Scheme]), ":")
+	c.Host = strings.TrimSuffix(strings.TrimSuffix(c.Host, ":"+origins.DefaultPort(c.Scheme)), ":")
 	if c.Path == "" {
 		c.Path = "/"
 	}
 	c.Fragment, c.RawFragment = "", ""
 	return &c
 }
-
-var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // originOf returns the serialized origin of a canonical URL.
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }

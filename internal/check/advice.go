@@ -250,11 +250,9 @@ func wildcard(res browser.Response, name string) bool {
 // variesByOrigin reports whether the response names Origin in Vary, which only
 // servers with a CORS policy do.
 func variesByOrigin(res browser.Response) bool {
-	for _, line := range res.Header.Values(fetch.Vary) {
-		for name := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(name), fetch.Origin) {
-				return true
-			}
+	for name := range fetch.Elements(res.Header.Values(fetch.Vary)) {
+		if strings.EqualFold(name, fetch.Origin) {
+			return true
 		}
 	}
 	return false

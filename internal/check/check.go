@@ -237,11 +237,9 @@ func (p *run) warnAboutCaches(r *browser.Request, res browser.Response) {
 	if !r.IsCORS() || res.Header.Get(fetch.AllowOrigin) == "*" || variesByOrigin(res) {
 		return
 	}
-	for _, line := range res.Header.Values(fetch.Vary) {
-		for name := range strings.SplitSeq(line, ",") {
-			if strings.TrimSpace(name) == "*" {
-				return
-			}
+	for name := range fetch.Elements(res.Header.Values(fetch.Vary)) {
+		if name == "*" {
+			return
 		}
 	}
 	p.warn("Access-Control-Allow-Origin names the origin, but Vary does not name Origin; unless every response is the same, a cache can give one origin's response to another")

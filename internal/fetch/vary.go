@@ -37,17 +37,14 @@ func MergeVary(lines, want []string) (merged string, changed bool) {
 		}
 		return true
 	}
-	for _, line := range lines {
-		for element := range strings.SplitSeq(line, ",") {
-			switch element = strings.Trim(element, " \t"); {
-			case element == "":
-			case element == "*":
-				return "", false
-			case isNew(element):
-				elements = append(elements, element)
-			default:
-				changed = true
-			}
+	for element := range Elements(lines) {
+		switch {
+		case element == "*":
+			return "", false
+		case isNew(element):
+			elements = append(elements, element)
+		default:
+			changed = true
 		}
 	}
 	for _, name := range want {

@@ -162,13 +162,13 @@ func (p *Policy) echo(a *Answer, r *http.Request) *Answer {
 func RequestedHeaders(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		budget := echoLimit
-		for _, line := range lines {
+		for i, line := range lines {
 			if budget -= len(line); budget < 0 {
 				yield("")
 				return
 			}
-			for name := range strings.SplitSeq(line, ",") {
-				if name = strings.Trim(name, " \t"); name != "" && !yield(name) {
+			for name := range fetch.Elements(lines[i : i+1]) {
+				if !yield(name) {
 					return
 				}
 			}

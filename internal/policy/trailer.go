@@ -34,13 +34,11 @@ func (a *Answer) removeTrailers(h http.Header, name string) {
 func (a *Answer) removeAnnounced(h http.Header, name string) {
 	var others []string
 	removed := false
-	for _, line := range h[name] {
-		for element := range strings.SplitSeq(line, ",") {
-			if element = strings.TrimSpace(element); a.owns(element) {
-				removed = true
-			} else if element != "" {
-				others = append(others, element)
-			}
+	for element := range fetch.Elements(h[name]) {
+		if a.owns(element) {
+			removed = true
+		} else {
+			others = append(others, element)
 		}
 	}
 	switch {
