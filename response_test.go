@@ -342,6 +342,8 @@ func TestOneAllocation(t *testing.T) {
 		max_age 1m
 	}`)
 	status := provision(t, "cors https://a.example {\n max_age 1m\n allow_headers X-A\n allow_credentials\n preflight_status 200\n}")
+	several := provision(t, "cors https://c.example")
+	several.parts = &parts{handlers: []*Handler{several, status, h}}
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
@@ -356,6 +358,8 @@ func TestOneAllocation(t *testing.T) {
 		{"allowed by wildcard", h, &http.Request{Method: "GET", Header: fields("Origin: https://x.b.example")}},
 		{"preflight", h, &http.Request{Method: "OPTIONS", Header: preflight("https://a.example", "PUT")}},
 		{"preflight denied", h, &http.Request{Method: "OPTIONS", Header: preflight("https://c.example", "PUT")}},
+		{"allowed by the third part", several, &http.Request{Method: "GET", Header: fields("Origin: https://x.b.example")}},
+		{"denied by all parts", several, &http.Request{Method: "GET", Header: fields("Origin: https://d.example", "Sec-Fetch-Site: cross-site")}},
 		{"preflight 200", status, &http.Request{Method: "OPTIONS", Header: preflight("https://a.example", "PUT")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
