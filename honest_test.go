@@ -125,7 +125,7 @@ func TestHonestPolicies(t *testing.T) {
 		{"http://app.localhost:8080 http://admin.localhost:8080", "http://admin.localhost:8080"},
 		{"https://app.acme.com http://localhost:4173 http://localhost:8081 http://localhost:19006", "http://localhost:19006"},
 
-		// Applications that are no web sites.
+		// Applications that are not web sites.
 		{"capacitor://localhost", "capacitor://localhost"},
 		{"capacitor://localhost ionic://localhost https://localhost http://localhost", "ionic://localhost"},
 		{"capacitor://localhost http://localhost https://app.acme.com", "capacitor://localhost"},
@@ -239,7 +239,7 @@ func TestHonestPolicies(t *testing.T) {
 		{"allow_origins https://acme.com\nallow_headers Content-Type X-CSRF-Token X-Api-Key\nexpose_headers Link X-Total-Count ETag\nmax_age 2h", "https://acme.com"},
 		{"allow_origins https://*.acme.com\nallow_timing\nreject_disallowed", "https://x.acme.com"},
 
-		// What the request decides, within a domain of one's own.
+		// Templates within a domain of one's own.
 		{"https://{http.vars.tenant}.acme.com", ""},
 		{"https://{http.request.host.labels.3}.app.acme.com", ""},
 		{"{tenant_origin} https://app.acme.com", "https://app.acme.com"},

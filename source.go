@@ -82,7 +82,7 @@ func (s foreignSource) Claims() iter.Seq[policy.Claim] {
 	if m, ok := s.OriginSource.(caddy.Module); ok {
 		name = m.CaddyModule().ID.Name()
 	}
-	return sources.ClaimAtRuntime(name)
+	return policy.ClaimAtRuntime(name)
 }
 
 // liveSource is what the sources that live longer than a configuration have in

@@ -82,7 +82,7 @@ func (b *browser) nameless(c *call) bool {
 	return b.name == "webkit" && slices.Contains([]string{"anonymous script", "module with credentials", "import"}, c.way)
 }
 
-// scriptDenied follows the reason where a script is no module.
+// scriptDenied follows the reason where a script is not a module.
 const scriptDenied = "Cross-origin script load denied by Cross-Origin Resource Sharing policy."
 
 // owed returns how often something is still to be said without a URL, or, where
@@ -94,7 +94,7 @@ func (s *site) owed(b *browser, session *session) map[string]int {
 	}
 	for _, c := range s.cells {
 		text := b.complaint(c)
-		// What is said of a beacon is said again, with the URL.
+		// A message about a beacon is repeated, with the URL.
 		if text == "" || !b.nameless(c.call) && c.call.way != "beacon" {
 			continue
 		}

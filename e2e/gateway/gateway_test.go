@@ -1,5 +1,5 @@
 // Package gateway runs the CORS test of the Kubernetes Gateway API's conformance
-// suite, as it is published, against Caddy with caddy-cors. There is no cluster: the
+// suite, as it is published, against Caddy with caddy-cors. It needs no cluster: the
 // test asks a fake client about the state of the resources, and its requests go to a
 // Caddy in this process.
 package gateway

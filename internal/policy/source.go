@@ -48,8 +48,14 @@ type pending struct{}
 
 func (pending) Allows(*http.Request, origins.Origin) (Admission, error) { return Refused, nil }
 
-func (pending) Claims() iter.Seq[Claim] {
-	return func(yield func(Claim) bool) { yield(Claim{Option: "dynamic_origins", Runtime: true}) }
+func (pending) Claims() iter.Seq[Claim] { return ClaimAtRuntime("") }
+
+// ClaimAtRuntime yields the one claim of a source whose origins are not known
+// before a request arrives.
+func ClaimAtRuntime(name string) iter.Seq[Claim] {
+	return func(yield func(Claim) bool) {
+		yield(Claim{Option: "dynamic_origins", Entry: name, Runtime: true})
+	}
 }
 
 // Admission is what a source says about one origin.

@@ -78,7 +78,7 @@ func (a *Asker) Allows(r *http.Request, o origins.Origin) (policy.Admission, err
 
 // Claims yields one claim, because only the answers tell which origins are
 // allowed.
-func (a *Asker) Claims() iter.Seq[policy.Claim] { return ClaimAtRuntime(a.key.name) }
+func (a *Asker) Claims() iter.Seq[policy.Claim] { return policy.ClaimAtRuntime(a.key.name) }
 
 // question is what the URL is asked.
 type question struct{ origin, host string }

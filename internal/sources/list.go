@@ -126,15 +126,7 @@ func (l *List) Allows(_ *http.Request, o origins.Origin) (policy.Admission, erro
 }
 
 // Claims yields one claim, because the list may change at any time.
-func (l *List) Claims() iter.Seq[policy.Claim] { return ClaimAtRuntime(l.Name) }
-
-// ClaimAtRuntime yields the one claim of a source whose origins are not known
-// before a request arrives.
-func ClaimAtRuntime(name string) iter.Seq[policy.Claim] {
-	return func(yield func(policy.Claim) bool) {
-		yield(policy.Claim{Option: "dynamic_origins", Entry: name, Runtime: true})
-	}
-}
+func (l *List) Claims() iter.Seq[policy.Claim] { return policy.ClaimAtRuntime(l.Name) }
 
 // read calls Read. A call that hangs is abandoned: its result is not used, and
 // there is no other call until it returns.
