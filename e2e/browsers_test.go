@@ -23,9 +23,9 @@ func TestBrowsers(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			for _, b := range browsers {
-				t.Run(b.name, func(t *testing.T) {
+				t.Run(b.Name, func(t *testing.T) {
 					t.Parallel()
-					b.find(t)
+					b.Find(t)
 					s := start(t, p.scheme)
 					session := b.open(t, s.pages[0]+"/", s.issuer)
 					s.wait(t, &b, session)
@@ -53,7 +53,7 @@ func (s *site) wait(t *testing.T, b *browser, session *session) {
 		}
 		select {
 		case <-s.progress:
-		case <-session.said:
+		case <-session.Said():
 		case <-deadline:
 			t.Errorf("the browser is not done: %s", missing)
 			return

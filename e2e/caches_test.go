@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
 // cache is a server that stores responses. Its configuration, in which $PORT is
@@ -189,8 +191,8 @@ func (c cache) start(t *testing.T, upstream string) (url string) {
 		}
 		t.Skipf("%v: %s", err, remedy)
 	}
-	ports := freePorts(t, 2)
-	root := runCaddy(t, fmt.Sprintf(`{
+	ports := caddy.FreePorts(t, 2)
+	root := caddy.Run(t, fmt.Sprintf(`{
 	admin off
 	skip_install_trust
 }
@@ -199,7 +201,7 @@ http://127.0.0.1:%s {
 	reverse_proxy %s
 }
 `, ports[0], upstream), func(r io.Reader, log *strings.Builder) { _, _ = io.Copy(log, r) })
-	await(t, "http://127.0.0.1:"+ports[0], root)
+	caddy.Await(t, "http://127.0.0.1:"+ports[0], root)
 
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config")

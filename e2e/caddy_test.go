@@ -2,42 +2,18 @@ package e2e
 
 import (
 	"bufio"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
-// binary is Caddy with the module, as the README builds it.
-var binary string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "caddy")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir) //nolint:errcheck // for lack of a remedy
-		binary = filepath.Join(dir, "caddy")
-		build := exec.Command("go", "build", "-o", binary, "./cmd/caddy")
-		build.Dir = ".."
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { caddy.Main(m, "..") }
 
 // startCaddy starts a Caddy that serves the pages, and the upstream under every
 // policy.
@@ -76,86 +52,10 @@ func (s *site) startCaddy(pages, upstream string) {
 }
 `, s.api, s.elsewhere(), tls, directives.String(), upstream,
 		strings.Join(s.pages[1:], ", "), tls, pages, s.pages[0], pages)
-	root := runCaddy(s.t, text, s.readLog)
+	root := caddy.Run(s.t, text, s.readLog)
 	for _, origin := range append([]string{s.api, s.elsewhere()}, s.pages...) {
-		if issuer := await(s.t, origin, root); issuer != nil {
+		if issuer := caddy.Await(s.t, origin, root); issuer != nil {
 			s.issuer = issuer
-		}
-	}
-}
-
-// runCaddy starts a Caddy with a Caddyfile, and hands what it logs to read, which
-// writes what it has no use for to log. It returns the path of the certificate of
-// Caddy's own authority.
-func runCaddy(t *testing.T, text string, read func(r io.Reader, log *strings.Builder)) (root string) {
-	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "Caddyfile")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(binary, "run", "--config", config)
-	cmd.Env = append(cmd.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	r, w := io.Pipe()
-	cmd.Stderr = w
-	var log strings.Builder
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		read(r, &log)
-	}()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = w.Close()
-		if <-done; t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	return filepath.Join(dir, "caddy/pki/authorities/local/root.crt")
-}
-
-// await waits until Caddy serves an origin, and returns the certificate that has
-// signed Caddy's own, if there is TLS.
-func await(t *testing.T, origin, root string) (issuer *x509.Certificate) {
-	t.Helper()
-	u, err := url.Parse(origin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := net.JoinHostPort("localhost", u.Port())
-	connect := func() error {
-		conn, err := net.Dial("tcp", address)
-		if err != nil || u.Scheme == "http" {
-			if err == nil {
-				conn.Close()
-			}
-			return err
-		}
-		defer conn.Close()
-		roots := x509.NewCertPool()
-		if pem, err := os.ReadFile(root); err != nil || !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("no root certificate: %w", err)
-		}
-		client := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), RootCAs: roots})
-		if err := client.Handshake(); err != nil {
-			return err
-		}
-		issuer = client.ConnectionState().PeerCertificates[1]
-		return nil
-	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
-		err := connect()
-		if err == nil {
-			return issuer
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("Caddy does not serve %s: %v", origin, err)
 		}
 	}
 }

@@ -44,7 +44,7 @@ var blocked = regexp.MustCompile(`CORS|Cross-Origin|Access-Control|access contro
 func (b *browser) complaint(c *cell) string {
 	reason, name := c.refused(b)
 	text := b.complaints[reason]
-	if reason == lacksField && b.name != "webkit" {
+	if reason == lacksField && b.Name != "webkit" {
 		name = strings.ToLower(name)
 	}
 	if strings.Contains(text, "%s") {
@@ -78,7 +78,7 @@ var cellInURL = regexp.MustCompile(`\?cell=(\d+)`)
 // byCell returns the messages on the console, by the cell in their URL.
 func (s *session) byCell() map[int][]string {
 	said := make(map[int][]string)
-	for _, text := range s.messages() {
+	for _, text := range s.Messages() {
 		if m := cellInURL.FindStringSubmatch(text); m != nil {
 			id, _ := strconv.Atoi(m[1])
 			said[id] = append(said[id], text)
@@ -96,7 +96,7 @@ func (s *session) waitFor(cell int, text string) []string {
 			return said
 		}
 		select {
-		case <-s.said:
+		case <-s.Said():
 		case <-deadline:
 			return said
 		}

@@ -39,7 +39,7 @@ func readErrorPage(t *testing.T) *errorPage {
 		}
 		for _, m := range errorFence.FindAllStringSubmatch(text, -1) {
 			switch language, of, block, unseen := m[1], m[2], m[3], m[4]; {
-			case language == "text" && slices.ContainsFunc(browsers, func(b browser) bool { return b.name == of }):
+			case language == "text" && slices.ContainsFunc(browsers, func(b browser) bool { return b.Name == of }):
 				p.messages = append(p.messages, &errorMessage{heading, of, block, unseen})
 			case language == "text":
 				t.Errorf("%s: whose message is it? %s", heading, block)
@@ -55,7 +55,7 @@ func readErrorPage(t *testing.T) *errorPage {
 const everywhere = "See what was decided"
 
 // expected reports whether a browser is to print the message.
-func (m *errorMessage) expected(b *browser) bool { return m.browser == b.name && m.unseen == "" }
+func (m *errorMessage) expected(b *browser) bool { return m.browser == b.Name && m.unseen == "" }
 
 // placeholder matches what a message has in the place of what differs.
 var placeholder = regexp.MustCompile(`\b(URL|ORIGIN|METHOD|FIELD|VALUE|STATUS|SPACE|SCHEMES?)\b`)
@@ -63,7 +63,7 @@ var placeholder = regexp.MustCompile(`\b(URL|ORIGIN|METHOD|FIELD|VALUE|STATUS|SP
 // find returns the message of the page that a text about a trial is.
 func (p *errorPage) find(tr *trial, b *browser, text string) *errorMessage {
 	for _, m := range p.messages {
-		if (m.section == tr.section || m.section == everywhere) && m.browser == b.name && m.pattern(tr, b).MatchString(text) {
+		if (m.section == tr.section || m.section == everywhere) && m.browser == b.Name && m.pattern(tr, b).MatchString(text) {
 			return m
 		}
 	}
@@ -74,13 +74,13 @@ func (p *errorPage) find(tr *trial, b *browser, text string) *errorMessage {
 func (m *errorMessage) pattern(tr *trial, b *browser) *regexp.Regexp {
 	var fields []string
 	for name := range tr.call.fields {
-		if b.name != "webkit" {
+		if b.Name != "webkit" {
 			name = strings.ToLower(name)
 		}
 		fields = append(fields, regexp.QuoteMeta(name))
 	}
 	origin := regexp.QuoteMeta(tr.origin)
-	if b.name == "webkit" {
+	if b.Name == "webkit" {
 		origin += "|null" // after a redirect
 	}
 	values := map[string]string{
@@ -88,7 +88,7 @@ func (m *errorMessage) pattern(tr *trial, b *browser) *regexp.Regexp {
 		"VALUE": ".*", "STATUS": `\d{3}|0`, "SPACE": `[a-z]+`, "SCHEME": `[a-z]+`, "SCHEMES": `[a-z, -]+`,
 	}
 	text := placeholder.ReplaceAllStringFunc(regexp.QuoteMeta(m.text), func(name string) string { return "(?:" + values[name] + ")" })
-	if b.name == "webkit" {
+	if b.Name == "webkit" {
 		text = strings.Replace(text, "Fetch API cannot", "(?:Fetch API|XMLHttpRequest) cannot", 1)
 	}
 	return regexp.MustCompile("^" + text + "$")

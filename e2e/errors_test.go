@@ -14,9 +14,9 @@ func TestErrors(t *testing.T) {
 	p := readErrorPage(t)
 	p.checkMistakes(t)
 	for _, b := range browsers {
-		t.Run(b.name, func(t *testing.T) {
+		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			b.find(t)
+			b.Find(t)
 			s := set(t, p.caddyfiles[0])
 			sessions := []*session{b.open(t, s.origin("")+"/", s.issuer), b.open(t, s.file(), s.issuer)}
 			s.wait(t, p, &b, sessions)
@@ -42,8 +42,8 @@ func (s *stage) wait(t *testing.T, p *errorPage, b *browser, sessions []*session
 		}
 		select {
 		case <-s.progress:
-		case <-sessions[0].said:
-		case <-sessions[1].said:
+		case <-sessions[0].Said():
+		case <-sessions[1].Said():
 		case <-deadline:
 			t.Errorf("%d results are missing, and on the console: %q", pending, missing)
 			return
@@ -62,7 +62,7 @@ func (s *stage) missing(p *errorPage, b *browser, sessions []*session) (missing 
 				complains, found[m] = true, true
 			}
 		}
-		if want := tr.besides[b.name]; want != "" && !contain(said[tr.id], want) {
+		if want := tr.besides[b.Name]; want != "" && !contain(said[tr.id], want) {
 			missing = append(missing, want+" on "+tr.String())
 		}
 		if !complains && !tr.fine(b) && slices.ContainsFunc(p.messages, func(m *errorMessage) bool { return m.expected(b) && m.section == tr.section }) {
@@ -78,14 +78,14 @@ func (s *stage) missing(p *errorPage, b *browser, sessions []*session) (missing 
 }
 
 // fine reports whether a browser lets the page read.
-func (tr *trial) fine(b *browser) bool { return tr.right || tr.only != "" && tr.only != b.name }
+func (tr *trial) fine(b *browser) bool { return tr.right || tr.only != "" && tr.only != b.Name }
 
 // said returns what is on the consoles, by trial.
 func (s *stage) said(b *browser, sessions []*session) map[int][]string {
 	said := make(map[int][]string)
-	if b.name == "webkit" { // it does not name modules; there is one, in the file
+	if b.Name == "webkit" { // it does not name modules; there is one, in the file
 		module := slices.IndexFunc(s.trials, func(tr *trial) bool { return tr.call.way == "module" })
-		for _, text := range sessions[1].messages() {
+		for _, text := range sessions[1].Messages() {
 			if !cellInURL.MatchString(text) {
 				said[module] = append(said[module], text)
 			}
@@ -115,7 +115,7 @@ func (s *stage) judge(t *testing.T, p *errorPage, b *browser, sessions []*sessio
 		if slices.ContainsFunc(texts, func(text string) bool { return !followUp.MatchString(text) }) {
 			texts = slices.DeleteFunc(texts, followUp.MatchString)
 		}
-		if want := tr.besides[b.name]; want != "" {
+		if want := tr.besides[b.Name]; want != "" {
 			if n := len(texts); n == 0 || !strings.HasPrefix(texts[0], want) {
 				t.Errorf("%s: on the console %q, want %q", tr, texts, want)
 				continue
@@ -144,7 +144,7 @@ func (s *stage) judge(t *testing.T, p *errorPage, b *browser, sessions []*sessio
 	n := 0
 	for _, m := range p.messages {
 		switch {
-		case m.browser != b.name:
+		case m.browser != b.Name:
 		case produced[m] && m.unseen != "":
 			t.Errorf("%s: the page says that it was not reproduced: %s", m.section, m.text)
 		case !produced[m] && m.unseen == "":

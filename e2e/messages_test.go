@@ -118,9 +118,9 @@ func (r *rig) play(t *testing.T, cell int) (*player.Request, *player.Failure) {
 // "caddy cors check", lets read what they do, and says what they say.
 func TestMessages(t *testing.T) {
 	for _, b := range browsers {
-		t.Run(b.name, func(t *testing.T) {
+		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			b.find(t)
+			b.Find(t)
 			r := startRig(t)
 			session := b.open(t, r.origin+"/", nil)
 			var results []*result
@@ -169,8 +169,8 @@ func (b *browser) expects(r *player.Request, f *player.Failure) string {
 	case f.Code == player.WildcardAuthorization:
 		return ""
 	// An error of the network, which Chromium does not log.
-	case b.name == "chromium" && (f.Code == player.InvalidRedirect || f.Code == player.TooManyRedirects):
+	case b.Name == "chromium" && (f.Code == player.InvalidRedirect || f.Code == player.TooManyRedirects):
 		return ""
 	}
-	return r.Message(player.Name(b.name), f)
+	return r.Message(player.Name(b.Name), f)
 }

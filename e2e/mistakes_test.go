@@ -30,7 +30,7 @@ type request struct {
 	method      string // GET if empty
 	fields      map[string]string
 	credentials bool
-	init        object // further options of fetch
+	init        map[string]any // further options of fetch
 }
 
 // whole stands for the first Caddyfile of the page.
@@ -318,7 +318,7 @@ var mistakes = []mistake{
 		besides: map[string]string{"webkit": "Could not connect to localhost: Connection refused"},
 	},
 	{
-		section: "The page itself forbids it", call: request{init: object{"mode": "same-origin"}},
+		section: "The page itself forbids it", call: request{init: map[string]any{"mode": "same-origin"}},
 		site: cors(), fixedCall: &request{},
 	},
 	{
@@ -332,7 +332,7 @@ var mistakes = []mistake{
 		besides: map[string]string{"webkit": "[blocked] The page at "},
 	},
 	{
-		section: "Local networks", from: "public, https", tls: true, call: request{url: "https://api.example.com/items", init: object{"targetAddressSpace": "local"}},
+		section: "Local networks", from: "public, https", tls: true, call: request{url: "https://api.example.com/items", init: map[string]any{"targetAddressSpace": "local"}},
 		site: api("cors * *"), only: "chromium",
 	},
 }

@@ -5,13 +5,13 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
 //go:embed page.html
@@ -73,7 +73,7 @@ func (s *site) elsewhere() string { return strings.Replace(s.api, "://", "://els
 // start starts Caddy, what is behind it, and the pages' server.
 func start(t *testing.T, scheme string) *site {
 	t.Helper()
-	ports := freePorts(t, 3)
+	ports := caddy.FreePorts(t, 3)
 	s := &site{
 		t: t, scheme: scheme, port: ports[0], api: scheme + "://localhost:" + ports[1],
 		protocols: make(map[string]int), seen: make(map[string]seen), progress: make(chan struct{}, 1),
@@ -101,21 +101,6 @@ func start(t *testing.T, scheme string) *site {
 func servePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
 	_, _ = w.Write(page)
-}
-
-// freePorts returns ports on which nobody listens.
-func freePorts(t *testing.T, n int) []string {
-	t.Helper()
-	ports := make([]string, n)
-	for i := range ports {
-		listener, err := net.Listen("tcp", "localhost:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		ports[i] = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // plan makes the matrix of pages, policies and calls.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
 // callers are the pages that make mistakes, by name: their origins, without ports.
@@ -64,7 +66,7 @@ func (tr *trial) host() string { return fmt.Sprintf("c%d.localhost", tr.id) }
 // set builds the stage. The Caddyfile that is right is that of the page.
 func set(t *testing.T, right string) *stage {
 	t.Helper()
-	ports := freePorts(t, 3)
+	ports := caddy.FreePorts(t, 3)
 	s := &stage{t: t, ports: map[string]string{"http": ports[0], "https": ports[1]}, closed: ports[2], progress: make(chan struct{}, 1)}
 	for i := range mistakes {
 		m := &mistakes[i]
@@ -147,9 +149,9 @@ func (s *stage) startCaddy(application, pages string) {
 	for _, tr := range s.trials {
 		text.WriteString(strings.ReplaceAll(s.localize(tr, tr.site), "localhost:3000", application))
 	}
-	root := runCaddy(s.t, text.String(), func(r io.Reader, log *strings.Builder) { _, _ = io.Copy(log, r) })
-	await(s.t, s.origin(""), root)
-	s.issuer = await(s.t, s.origin("https"), root)
+	root := caddy.Run(s.t, text.String(), func(r io.Reader, log *strings.Builder) { _, _ = io.Copy(log, r) })
+	caddy.Await(s.t, s.origin(""), root)
+	s.issuer = caddy.Await(s.t, s.origin("https"), root)
 }
 
 // serveApplication is the application of every trial.

@@ -62,7 +62,7 @@ var deviations = []deviation{
 
 // concerns reports whether a deviation is one of a browser, in a cell.
 func (d deviation) concerns(b *browser, c *cell) bool {
-	return (d.browser == "" || d.browser == b.name) && (d.policy == "" || d.policy == c.policy.name) && d.call == c.call.name
+	return (d.browser == "" || d.browser == b.Name) && (d.policy == "" || d.policy == c.policy.name) && d.call == c.call.name
 }
 
 // deviates reports whether a browser is known to deviate from the standard.
@@ -84,7 +84,7 @@ func (s *site) judgeDeviations(t *testing.T, b *browser) {
 			}
 		}
 		if read != refused {
-			t.Errorf("%+v: %s deviates in %d of %d cells", d, b.name, read, refused)
+			t.Errorf("%+v: %s deviates in %d of %d cells", d, b.Name, read, refused)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package e2e
+package engine
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // bidi is a connection by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/),
 // as far as it takes to open a page and to hear what is said on the console.
 type bidi struct {
-	session *session
+	session *Session
 	conn    *websocket.Conn
 	id      int
 }
@@ -30,7 +30,7 @@ type message struct {
 type object = map[string]any
 
 // drive opens the session's page, and listens until the browser is gone.
-func drive(s *session, url string) {
+func drive(s *Session, url string) {
 	ctx := s.t.Context()
 	conn, _, err := websocket.Dial(ctx, url, nil)
 	if err != nil {

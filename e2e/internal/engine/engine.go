@@ -1,0 +1,169 @@
+// Package engine starts the browsers that tests need, and hears what they say on
+// their consoles.
+package engine
+
+import (
+	"bufio"
+	"crypto/x509"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Engine is a browser to be tested.
+type Engine struct {
+	Name string // of the subtest
+	// command is that of the browser, or a pattern of its path.
+	command string
+	// args are those that make it open url, or wait to be told to.
+	args func(profile, url string, trust *x509.Certificate) []string
+	// env starts what the browser needs, and returns its environment.
+	env func(t *testing.T) []string
+	// line is shown each line that the browser writes.
+	line func(s *Session, line string)
+}
+
+// The browsers, each of another engine.
+var (
+	Chromium = &Engine{Name: "chromium", command: "chromium", args: chromiumArgs, line: chromiumLine}
+	Firefox  = &Engine{Name: "firefox", command: "firefox-esr", args: firefoxArgs, line: firefoxLine}
+	WebKit   = &Engine{Name: "webkit", command: miniBrowser, args: webkitArgs, env: webkitEnv, line: webkitLine}
+)
+
+// Session is a browser that runs, with one page.
+type Session struct {
+	t     *testing.T
+	url   string
+	trust *x509.Certificate
+
+	reasoned bool // the last message is the reason that WebKit has for the next one
+
+	mu      sync.Mutex
+	output  strings.Builder
+	console []string
+	said    chan struct{}
+}
+
+// killed is a group of processes, to end children, too, that ends with the test.
+var killed = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+
+// Find returns the path of the browser's command. Where it is not installed the
+// test is skipped, but not in CI.
+func (e *Engine) Find(t *testing.T) string {
+	t.Helper()
+	command := e.command
+	if matches, _ := filepath.Glob(command); len(matches) > 0 {
+		command = matches[0]
+	}
+	path, err := exec.LookPath(command)
+	if err != nil {
+		const remedy = "apt-get install chromium firefox-esr webkit2gtk-driver xvfb"
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%v: %s", err, remedy)
+		}
+		t.Skipf("%v: %s", err, remedy)
+	}
+	return path
+}
+
+// Open starts a browser with a page, and takes what is said on its console. The
+// browser trusts chains of certificates with trust, if that is not nil.
+func (e *Engine) Open(t *testing.T, url string, trust *x509.Certificate) *Session {
+	t.Helper()
+	path := e.Find(t)
+	profile, err := os.MkdirTemp("", e.Name) //nolint:usetesting // its children may outlive the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{t: t, url: url, trust: trust, said: make(chan struct{}, 1)}
+	cmd := exec.Command(path, e.args(profile, url, trust)...)
+	cmd.Env = append(cmd.Environ(), "HOME="+profile)
+	if e.env != nil {
+		cmd.Env = append(cmd.Env, e.env(t)...)
+	}
+	cmd.SysProcAttr = killed
+	cmd.WaitDelay = time.Second
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.read(s, r)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+		_ = w.Close()
+		<-done
+		_ = os.RemoveAll(profile)
+		if t.Failed() {
+			t.Log(s.output.String())
+		}
+	})
+	return s
+}
+
+// read reads what the browser writes.
+func (e *Engine) read(s *Session, r io.Reader) {
+	for lines := bufio.NewReader(r); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		e.line(s, strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// say takes a message on the console.
+func (s *Session) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.console = append(s.console, text)
+	s.tell()
+}
+
+// add takes a message on the console that goes with the last one.
+func (s *Session) add(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.console[len(s.console)-1] += "\n" + text
+	s.tell()
+}
+
+// tell announces that the console has grown.
+func (s *Session) tell() {
+	select {
+	case s.said <- struct{}{}:
+	default:
+	}
+}
+
+// Said has an element when the console has grown.
+func (s *Session) Said() <-chan struct{} { return s.said }
+
+// note takes what else a browser writes.
+func (s *Session) note(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.output.WriteString(line + "\n")
+}
+
+// Messages returns what was said on the console.
+func (s *Session) Messages() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.console)
+}
