@@ -40,7 +40,7 @@ const (
 )
 
 var (
-	errReadHangs = errors.New("reading it takes too long")
+	errReadHangs = errors.New("reading the list takes too long; check whether the place where it is kept responds")
 	errLost      = errors.New("the list is empty now, but was not before; if that is intended, write a comment such as # none")
 )
 

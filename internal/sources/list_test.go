@@ -347,6 +347,34 @@ func TestListHangs(t *testing.T) {
 	})
 }
 
+// TestListRequiredHangs: a required list that cannot be read because its place does
+// not respond is refused after a while, so that a reload ends. Nothing is held.
+func TestListRequiredHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		begin := time.Now()
+		l, err := newPlace("").open(t, func(c *ListConfig) {
+			c.Required = true
+			c.Read = func(context.Context, any) (string, any, error) {
+				<-release // whatever its context says
+				return "https://a.example", nil, nil
+			}
+		})
+		if l != nil || !errors.Is(err, errReadHangs) || !strings.HasPrefix(err.Error(), "test origins: ") {
+			t.Errorf("got %v, want %q", err, errReadHangs)
+		}
+		if waited := time.Since(begin); waited != readPatience+closePatience {
+			t.Errorf("waits %s, want %s", waited, readPatience+closePatience)
+		}
+		for _, s := range Live() {
+			if s.Source == "test origins" {
+				t.Error("the list is held")
+			}
+		}
+	})
+}
+
 // TestListTimeout: a read has as much time as its own timeout, if that is long.
 func TestListTimeout(t *testing.T) {
 	for timeout, want := range map[time.Duration]time.Duration{0: readPatience, time.Second: readPatience, time.Hour: time.Hour} {

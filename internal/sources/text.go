@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type Reader func(ctx context.Context, tag any) (text string, newTag any, err err
 var (
 	errNotModified = errors.New("not modified")
 	errTooLong     = errors.New("the list is longer than 64 MiB")
+	errNoKey       = errors.New("the key does not exist, or the storage cannot be reached; write a list under the key, or check the storage")
 )
 
 // maxText is the length of the longest text, in bytes: two million origins. Only
@@ -88,7 +90,7 @@ func StorageReader(storage certmagic.Storage, key string) Reader {
 		}
 		info, err := storage.Stat(ctx, key)
 		if err != nil {
-			return "", nil, err
+			return "", nil, explainMissing(err)
 		}
 		if info.Size > maxText { // before it fills the memory
 			return "", nil, errTooLong
@@ -102,13 +104,23 @@ func StorageReader(storage certmagic.Storage, key string) Reader {
 		}
 		value, err := storage.Load(ctx, key)
 		if err != nil {
-			return "", nil, err
+			return "", nil, explainMissing(err)
 		}
 		if int64(len(value)) > maxText {
 			return "", nil, errTooLong
 		}
 		return string(value), stamp, nil
 	}
+}
+
+// explainMissing says that a missing key may mean something else. Storages have
+// only [fs.ErrNotExist] for keys that they do not find, and some return it for every
+// failure: a Redis that does not answer, or a folder that is not mounted.
+func explainMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w (%w)", errNoKey, err)
+	}
+	return err
 }
 
 // stamp is the tag of a text that has a modification time.

@@ -247,3 +247,25 @@ func TestStorageReader(t *testing.T) {
 		}
 	})
 }
+
+// TestStorageMissing: a storage that cannot be reached may say that the key does not
+// exist, so the error names both, and keeps what the storage has said. Other errors
+// are left alone.
+func TestStorageMissing(t *testing.T) {
+	const advice = "the key does not exist, or the storage cannot be reached; write a list under the key, or check the storage"
+	for name, tc := range map[string]struct {
+		storage fakeStorage
+		want    string
+	}{
+		"stat":             {fakeStorage{stat: fs.ErrNotExist}, advice + " (file does not exist)"},
+		"load":             {fakeStorage{load: fs.ErrNotExist}, advice + " (file does not exist)"},
+		"a file":           {fakeStorage{stat: &fs.PathError{Op: "stat", Path: "/a", Err: fs.ErrNotExist}}, advice + " (stat /a: file does not exist)"},
+		"another error":    {fakeStorage{stat: errors.New("refused")}, "refused"},
+		"another, in load": {fakeStorage{load: fs.ErrPermission}, "permission denied"},
+	} {
+		_, _, err := StorageReader(&tc.storage, "origins")(t.Context(), nil)
+		if err == nil || err.Error() != tc.want {
+			t.Errorf("%s: got %v, want %s", name, err, tc.want)
+		}
+	}
+}
