@@ -1,0 +1,115 @@
+package fleet
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestWrite: what is written once takes effect in every member.
+func TestWrite(t *testing.T) {
+	_, fleet := startFleet(t, "https://a.example\n")
+	for _, tc := range []struct{ list, allowed string }{
+		{"https://b.example\n", "b"},
+		{"https://a.example\nhttps://c.example\n", "ac"},
+		{"# none\n", ""},
+		{"https://b.example\nhttps://a.example\n", "ab"},
+	} {
+		fleet[1].put(tc.list)
+		written := time.Now()
+		all(t, fleet, "list", func(m *member) bool { return m.allowed() == tc.allowed })
+		t.Logf("%q: after %s", tc.allowed, time.Since(written).Round(time.Millisecond))
+	}
+}
+
+// TestOutage: while the storage is down or hangs, no request fails or waits, the
+// list stays, and a reload is refused within a bounded time, with the reason. When
+// the storage is back, the next change takes effect.
+func TestOutage(t *testing.T) {
+	for name, tc := range map[string]struct {
+		begin, end func(*redis)
+		refused    string        // what a reload says
+		within     time.Duration // how soon it does
+	}{
+		"killed": {(*redis).kill, (*redis).start, "connect: connection refused", 10 * time.Second},
+		"frozen": {(*redis).freeze, (*redis).thaw, "i/o timeout", 15 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, fleet := startFleet(t, "https://a.example\nhttps://b.example\n")
+			tr := startTraffic(t, fleet, "https://a.example", "https://evil.example")
+			tc.begin(r)
+			began := time.Now()
+			fails(t, fleet, "the key does not exist, or the storage cannot be reached; write a list under the key, or check the storage")
+			t.Logf("failing after %s", time.Since(began).Round(time.Millisecond))
+			for _, m := range fleet {
+				m.refuses(tc.refused, tc.within)
+			}
+			for _, m := range fleet {
+				if got, s := m.allowed(), m.status(); got != "ab" || s.Origins != 2 || s.State != "failing" {
+					t.Errorf("allowed: %q, %+v", got, s)
+				}
+			}
+			tc.end(r)
+			recovers(t, fleet)
+			for _, m := range fleet {
+				m.reload()
+				if got := m.allowed(); got != "ab" {
+					t.Errorf("allowed after the outage: %q", got)
+				}
+			}
+			fleet[0].put("https://a.example\nhttps://c.example\n")
+			all(t, fleet, "new list", func(m *member) bool { return m.allowed() == "ac" })
+			tr.end(t)
+		})
+	}
+}
+
+// TestRestart: a storage that restarts is noticed at most in the state of the
+// source.
+func TestRestart(t *testing.T) {
+	r, fleet := startFleet(t, "https://a.example\nhttps://b.example\n")
+	tr := startTraffic(t, fleet, "https://a.example", "https://evil.example")
+	for _, list := range []string{"https://a.example\nhttps://c.example\n", "https://a.example\n", "https://a.example\nhttps://b.example\n"} {
+		r.kill()
+		r.start()
+		fleet[0].put(list)
+		want := ""
+		for _, name := range []string{"a", "b", "c"} {
+			if strings.Contains(list, name+".example") {
+				want += name
+			}
+		}
+		all(t, fleet, "list after a restart", func(m *member) bool { return m.allowed() == want })
+	}
+	recovers(t, fleet)
+	tr.end(t)
+}
+
+// reload reloads the member's Caddyfile.
+func (m *member) reload() {
+	m.t.Helper()
+	if out, err := m.caddy("reload", "--force", "--config", m.config).CombinedOutput(); err != nil {
+		m.t.Errorf("%v: %s", err, out)
+	}
+}
+
+// refuses checks that a reload fails, with the reason, and in time.
+func (m *member) refuses(why string, within time.Duration) {
+	m.t.Helper()
+	begin := time.Now()
+	out, err := m.caddy("reload", "--force", "--config", m.config).CombinedOutput()
+	took := time.Since(begin)
+	m.t.Logf("a reload is refused after %s: %s", took.Round(time.Millisecond), lastLine(out))
+	if err == nil || !strings.Contains(lastLine(out), why) {
+		m.t.Errorf("a reload: got %v, want %q", err, why)
+	}
+	if took > within {
+		m.t.Errorf("a reload takes %s, want at most %s", took, within)
+	}
+}
+
+// lastLine returns the last line of an output.
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
