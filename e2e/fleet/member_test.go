@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
@@ -25,7 +26,6 @@ type member struct {
 	url    string
 	admin  string // the address of its admin API
 	config string // the file of its Caddyfile
-	home   string // where the file of its autosaved config is
 	log    *buffer
 }
 
@@ -102,6 +102,28 @@ func (m *member) start() {
 	})
 }
 
+// replace changes the member's Caddyfile.
+func (m *member) replace(old, new string) {
+	m.t.Helper()
+	text, err := os.ReadFile(m.config)
+	if err == nil {
+		err = os.WriteFile(m.config, bytes.Replace(text, []byte(old), []byte(new), 1), 0o600)
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// run runs the Caddy where it is to fail, and returns what it says last.
+func (m *member) run() string {
+	m.t.Helper()
+	out, err := m.caddy("run", "--config", m.config).CombinedOutput()
+	if err == nil {
+		m.t.Error("Caddy runs")
+	}
+	return lastLine(out)
+}
+
 // startFleet starts a Redis with a list, and two Caddys that use it.
 func startFleet(t *testing.T, list string) (*redis, []*member) {
 	t.Helper()
@@ -140,6 +162,35 @@ func (m *member) put(list string) {
 
 // caddy is a command of Caddy's.
 func (m *member) caddy(args ...string) *exec.Cmd { return corstest.CaddyCommand(m.t, args...) }
+
+// reload reloads the member's Caddyfile.
+func (m *member) reload() {
+	m.t.Helper()
+	if out, err := m.caddy("reload", "--force", "--config", m.config).CombinedOutput(); err != nil {
+		m.t.Errorf("%v: %s", err, out)
+	}
+}
+
+// refuses checks that a reload fails, with the reason, and in time.
+func (m *member) refuses(why string, within time.Duration) {
+	m.t.Helper()
+	begin := time.Now()
+	out, err := m.caddy("reload", "--force", "--config", m.config).CombinedOutput()
+	took := time.Since(begin)
+	m.t.Logf("a reload is refused after %s: %s", took.Round(time.Millisecond), lastLine(out))
+	if err == nil || !strings.Contains(lastLine(out), why) {
+		m.t.Errorf("a reload: got %v, want %q", err, why)
+	}
+	if took > within {
+		m.t.Errorf("a reload takes %s, want at most %s", took, within)
+	}
+}
+
+// lastLine returns the last line of an output.
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
 
 // allowed returns which of the origins a, b and c the member allows.
 func (m *member) allowed() string {

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"bytes"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -84,4 +86,51 @@ func (r *redis) do(want string, args ...string) {
 	if got := strings.TrimSpace(string(out)); err != nil || got != want {
 		r.t.Fatalf("%s: got %v, %q, want %q", args, err, got, want)
 	}
+}
+
+// holdBack returns the port of a proxy to the server that forwards everything until
+// a client sends a command, and nothing of that client from then on.
+func (r *redis) holdBack(command string) string {
+	r.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", "127.0.0.1:"+r.port)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			r.t.Cleanup(func() {
+				client.Close()
+				server.Close()
+			})
+			go func() { _, _ = io.Copy(client, server) }()
+			go func() {
+				buffer := make([]byte, 64<<10)
+				for held := false; ; {
+					n, err := client.Read(buffer)
+					if err != nil {
+						return
+					}
+					held = held || bytes.Contains(buffer[:n], []byte("\r\n"+command+"\r\n"))
+					if !held {
+						_, _ = server.Write(buffer[:n])
+					}
+				}
+			}()
+		}
+	}()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return port
 }

@@ -14,16 +14,19 @@ import (
 // for what takes a millisecond, as the machine may be busy.
 const bound = time.Second
 
+// pace is how long a client waits between its requests, to leave the machine to
+// others.
+const pace = 10 * time.Millisecond
+
 // traffic is requests to all members of a fleet, one after the other from each of
 // its clients, until it is stopped.
 type traffic struct {
 	stop    context.CancelFunc
 	clients sync.WaitGroup
 
-	mu     sync.Mutex
-	took   []time.Duration
-	wrong  []string
-	failed int
+	mu    sync.Mutex
+	took  []time.Duration
+	wrong []string
 }
 
 // startTraffic begins to send requests from an origin that is always listed, and
@@ -41,7 +44,9 @@ func startTraffic(t *testing.T, fleet []*member, listed, foreign string) *traffi
 			tr.clients.Go(func() {
 				client := &http.Client{Transport: new(http.Transport), Timeout: 5 * bound}
 				defer client.CloseIdleConnections()
-				for ctx.Err() == nil {
+				tick := time.NewTicker(pace)
+				defer tick.Stop()
+				for ; ctx.Err() == nil; <-tick.C {
 					tr.send(client, m.url, c.method, c.origin, c.allow)
 				}
 			})
