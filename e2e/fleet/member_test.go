@@ -47,8 +47,8 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// caddyfile is the Caddyfile of a member. storage is more of the storage's options.
-func caddyfile(admin, address, redisPort, storage string) string {
+// configuration is the Caddyfile of a member. storage is more of the storage's options.
+func configuration(admin, address, redisPort, storage string) string {
 	return fmt.Sprintf(`{
 	admin %s
 	storage redis {
@@ -73,7 +73,7 @@ func newMember(t *testing.T, r *redis, storage string) *member {
 	t.Helper()
 	address := corstest.FreePort(t)
 	m := &member{t: t, url: "http://" + address, admin: corstest.FreePort(t), config: filepath.Join(t.TempDir(), "Caddyfile"), log: new(buffer)}
-	if err := os.WriteFile(m.config, []byte(caddyfile(m.admin, address, r.port, storage)), 0o600); err != nil {
+	if err := os.WriteFile(m.config, []byte(configuration(m.admin, address, r.port, storage)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return m
