@@ -58,6 +58,8 @@ func TestDocs(t *testing.T) {
 					}
 				case "text": // a picture
 				case "yaml": // TestExample, in e2e/gateway
+				case "caddyfile redis", "console redis", "console redis down": // TestPage, in e2e/fleet
+				case "promql": // TestQueries, in e2e/prometheus
 				case "text chromium", "text firefox", "text webkit": // messages: TestErrors, in e2e, and internal/explain
 				default:
 					name, ok := strings.CutPrefix(b.Language, "text /etc/caddy/") // a file that cannot have a comment
