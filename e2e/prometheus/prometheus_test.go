@@ -136,16 +136,16 @@ func (s *server) get(path string, data any) error {
 
 // positive returns the series of a result that are greater than 0, as the values of
 // some of their labels. NaN is not.
-func positive(result []sample, labels ...string) map[string]float64 {
-	series := make(map[string]float64)
+func positive(result []sample, labels ...string) series {
+	found := make(series)
 	for _, s := range result {
 		var values []string
 		for _, label := range labels {
 			values = append(values, s.labels[label])
 		}
 		if s.value > 0 && !math.IsInf(s.value, 0) {
-			series[strings.Join(values, " ")] += s.value
+			found[strings.Join(values, " ")] += s.value
 		}
 	}
-	return series
+	return found
 }
