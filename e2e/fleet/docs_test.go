@@ -126,7 +126,7 @@ func (p *page) run(command, want string) {
 		return
 	}
 	defer func() {
-		if p.t.Failed() {
+		if p.t.Failed() { // here, since every failure ends the test
 			p.t.Logf("%s: %v, got\n%s\nwant\n%s", command, err, got, want)
 		}
 	}()

@@ -134,8 +134,9 @@ func (s *server) waitFor(t *testing.T, query string, want series, labels []strin
 	t.Helper()
 	var got series
 	var err error
+	right := false
 	defer func() {
-		if t.Failed() {
+		if !right {
 			t.Errorf("%s: %v, got\n%v\nwant\n%v", query, err, got, want)
 		}
 	}()
@@ -143,7 +144,8 @@ func (s *server) waitFor(t *testing.T, query string, want series, labels []strin
 		var result []sample
 		result, err = s.query(query)
 		got = positive(result, labels...)
-		return err == nil && maps.EqualFunc(got, want, equal)
+		right = err == nil && maps.EqualFunc(got, want, equal)
+		return right
 	})
 }
 
