@@ -7,6 +7,7 @@ import (
 
 // TestWrite: what is written once takes effect in every member.
 func TestWrite(t *testing.T) {
+	t.Parallel()
 	_, fleet := startFleet(t, "https://a.example\n")
 	for _, tc := range []struct{ list, allowed string }{
 		{"https://b.example\n", "b"},
@@ -25,6 +26,7 @@ func TestWrite(t *testing.T) {
 // list stays, and a reload is refused within a bounded time, with the reason. When
 // the storage is back, the next change takes effect.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		begin, end func(*redis)
 		refused    string        // what a reload says
@@ -66,6 +68,7 @@ func TestOutage(t *testing.T) {
 // TestRestart: a storage that restarts costs no request, and the next change takes
 // effect.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	r, fleet := startFleet(t, "https://a.example\nhttps://b.example\n")
 	tr := startTraffic(t, fleet, "https://a.example", "https://evil.example")
 	for _, tc := range []struct{ list, allowed string }{

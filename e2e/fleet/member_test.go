@@ -103,11 +103,11 @@ func (m *member) start() {
 }
 
 // replace changes the member's Caddyfile.
-func (m *member) replace(old, new string) {
+func (m *member) replace(from, to string) {
 	m.t.Helper()
 	text, err := os.ReadFile(m.config)
 	if err == nil {
-		err = os.WriteFile(m.config, bytes.Replace(text, []byte(old), []byte(new), 1), 0o600)
+		err = os.WriteFile(m.config, bytes.Replace(text, []byte(from), []byte(to), 1), 0o600)
 	}
 	if err != nil {
 		m.t.Fatal(err)

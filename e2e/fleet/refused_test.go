@@ -36,6 +36,7 @@ var bad = map[string]struct {
 // TestBadList: every member refuses a bad list, says why, and keeps the previous
 // one, also across a reload. The next good one takes effect.
 func TestBadList(t *testing.T) {
+	t.Parallel()
 	r, fleet := startFleet(t, "https://a.example\nhttps://b.example\n")
 	tr := startTraffic(t, fleet, "https://a.example", "https://evil.example")
 	ways := map[string]struct {
@@ -79,6 +80,7 @@ func TestBadList(t *testing.T) {
 // TestStart: without a good list Caddy does not start, and says why within a bounded
 // time.
 func TestStart(t *testing.T) {
+	t.Parallel()
 	ways := map[string]struct {
 		spoil func(*redis, *member)
 		want  string
@@ -110,6 +112,7 @@ func TestStart(t *testing.T) {
 // TestHangs: a storage that hangs once its client is connected does not hold up a
 // reload for ever. If the storage itself does not give up, the list does.
 func TestHangs(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		timeout string // of the storage
 		want    string

@@ -17,8 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
 func TestMain(m *testing.M) { caddy.Main(m, "../..") }

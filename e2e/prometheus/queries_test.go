@@ -15,8 +15,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
 // series has the values of series by their labels. As what is wanted, 0 stands for

@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
+
+	"github.com/seed-56c1dbac/caddy-cors/e2e/internal/caddy"
 )
 
 // visit is a request, and how it is counted.
