@@ -5,7 +5,11 @@ import (
 	"time"
 )
 
-// TestWrite: what is written once takes effect in every member.
+// refresh is the interval in which the members look for a new list.
+const refresh = time.Second
+
+// TestWrite: what is written once takes effect in every member, within the interval
+// and the time of a response.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	_, fleet := startFleet(t, "https://a.example\n")
@@ -18,7 +22,11 @@ func TestWrite(t *testing.T) {
 		fleet[1].put(tc.list)
 		written := time.Now()
 		all(t, fleet, "list", func(m *member) bool { return m.allowed() == tc.allowed })
-		t.Logf("%q: after %s", tc.allowed, time.Since(written).Round(time.Millisecond))
+		took := time.Since(written)
+		t.Logf("%q: after %s", tc.allowed, took.Round(time.Millisecond))
+		if took > refresh+bound {
+			t.Errorf("%q takes effect after %s, want at most %s", tc.allowed, took, refresh+bound)
+		}
 	}
 }
 

@@ -60,12 +60,12 @@ http://%s {
 	bind 127.0.0.1
 	cors {
 		dynamic storage %s {
-			refresh 1s
+			refresh %s
 		}
 	}
 	respond ok
 }
-`, admin, redisPort, storage, address, key)
+`, admin, redisPort, storage, address, key, refresh)
 }
 
 // newMember makes a Caddy that shares the storage, and does not start it.

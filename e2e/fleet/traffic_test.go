@@ -16,7 +16,7 @@ const bound = time.Second
 
 // pace is how long a client waits between its requests, to leave the machine to
 // others.
-const pace = 10 * time.Millisecond
+const pace = 25 * time.Millisecond
 
 // traffic is requests to all members of a fleet, one after the other from each of
 // its clients, until it is stopped.
