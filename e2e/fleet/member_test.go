@@ -139,13 +139,22 @@ func startFleet(t *testing.T, list string) (*redis, []*member) {
 // put writes the list as an operator does: with caddy storage import.
 func (m *member) put(list string) {
 	m.t.Helper()
+	if out, err := m.importing(&tar.Header{Name: key, Mode: 0o600, Size: int64(len(list))}, list); err != nil {
+		m.t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// importing has caddy storage import read an archive with one element, and returns
+// what it says last.
+func (m *member) importing(header *tar.Header, text string) (string, error) {
+	m.t.Helper()
 	archive := filepath.Join(m.t.TempDir(), "list.tar")
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: key, Mode: 0o600, Size: int64(len(list))}); err != nil {
-		m.t.Fatal(err)
+	err := w.WriteHeader(header)
+	if err == nil {
+		_, err = w.Write([]byte(text))
 	}
-	_, err := w.Write([]byte(list))
 	if err == nil {
 		err = w.Close()
 	}
@@ -155,9 +164,8 @@ func (m *member) put(list string) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	if out, err := m.caddy("storage", "import", "--config", m.config, "--input", archive).CombinedOutput(); err != nil {
-		m.t.Fatalf("%v: %s", err, out)
-	}
+	out, err := m.caddy("storage", "import", "--config", m.config, "--input", archive).CombinedOutput()
+	return lastLine(out), err
 }
 
 // caddy is a command of Caddy's.

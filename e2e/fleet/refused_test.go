@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"archive/tar"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +76,28 @@ func TestBadList(t *testing.T) {
 		if strings.Contains(m.log.String(), "secret-entry") {
 			t.Error("the log quotes the list")
 		}
+	}
+}
+
+// TestFolder: an archive with the folder of the list spoils the key of the folder.
+// The remedy of the page helps.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	m := newMember(t, r, "")
+	folder := &tar.Header{Name: path.Dir(key) + "/", Typeflag: tar.TypeDir, Mode: 0o700}
+	if said, err := m.importing(folder, ""); err != nil {
+		t.Fatal(said, err)
+	}
+	list := &tar.Header{Name: key, Mode: 0o600}
+	if said, err := m.importing(list, ""); err == nil || !strings.Contains(said, "WRONGTYPE Operation against a key") {
+		t.Errorf("got %v, %s", err, said)
+	}
+	r.do("1", "DEL", "caddy/"+path.Dir(key))
+	m.put("https://a.example\n")
+	m.start()
+	if got := m.allowed(); got != "a" {
+		t.Errorf("allowed: %q", got)
 	}
 }
 
