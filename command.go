@@ -24,13 +24,13 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cors",
-		Usage: "<check|explain|sources>",
-		Short: "Checks what CORS allows, explains errors, and shows sources of origins",
+		Usage: "<check|explain|list|sources>",
+		Short: "Checks what CORS allows, explains errors, and checks and shows lists of origins",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
-					return exit(cmd, exitUnknown, fmt.Errorf("%q: is not a command of caddy cors; write check, explain or sources", args[0]))
+					return exit(cmd, exitUnknown, fmt.Errorf("%q: is not a command of caddy cors; write check, explain, list or sources", args[0]))
 				}
 				return cmd.Help()
 			}
@@ -45,10 +45,10 @@ func init() {
 // furtherCommands are the subcommands that other files have.
 var furtherCommands []func() *cobra.Command
 
-// Exit statuses of `caddy cors check` and `caddy cors explain`.
+// Exit statuses of `caddy cors check`, `explain` and `list`.
 const (
-	exitBlocked = 1
-	exitUnknown = 2
+	exitBlocked = 1 // the call is blocked, or the list is bad
+	exitUnknown = 2 // there is no answer
 )
 
 func checkCommand() *cobra.Command {
@@ -245,7 +245,11 @@ func printSources(w io.Writer, all []sources.Status) error {
 	for _, s := range all {
 		failure := "-"
 		if s.LastError != "" {
-			failure = when(s.LastErrorTime) + ": " + check.Clean(s.LastError)
+			lines := strings.Split(s.LastError, "\n") // one for each bad line of a list
+			for i, line := range lines {
+				lines[i] = check.Clean(line)
+			}
+			failure = when(s.LastErrorTime) + ": " + strings.Join(lines, "\n\t\t\t\t\t")
 		}
 		fmt.Fprint(table, check.Clean(s.Source), "\t", check.Clean(string(s.State)), "\t", s.Origins, "\t", when(s.LastRefresh), "\t", s.RefreshErrors, "\t", failure, "\n")
 	}

@@ -601,7 +601,7 @@ func TestCheckTLS(t *testing.T) {
 // TestSources runs the command against an admin API.
 func TestSources(t *testing.T) {
 	body := `[{"source":"file origins.txt","state":"ok","origins":123,"last_refresh":"2026-01-02T03:04:05Z","refresh_errors":0,"new":{}},` +
-		`{"source":"ask \u001b[2Jx","state":"fail\u001bing","origins":0,"last_refresh":null,"refresh_errors":2,"last_error":"line\n1","last_error_time":"2026-01-02T03:04:06Z"}]`
+		`{"source":"ask \u001b[2Jx","state":"fail\u001bing","origins":0,"last_refresh":null,"refresh_errors":2,"last_error":"ask x: line 1: bad\nline \u001b2: bad","last_error_time":"2026-01-02T03:04:06Z"}]`
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/cors/sources" {
 			w.WriteHeader(http.StatusNotFound)
@@ -617,7 +617,8 @@ func TestSources(t *testing.T) {
 	}
 	want := `SOURCE            STATE        ORIGINS  LAST REFRESH          ERRORS  LAST ERROR
 file origins.txt  ok           123      2026-01-02T03:04:05Z  0       -
-ask \x1b[2Jx      fail\x1bing  0        never                 2       2026-01-02T03:04:06Z: line\n1
+ask \x1b[2Jx      fail\x1bing  0        never                 2       2026-01-02T03:04:06Z: ask x: line 1: bad
+                                                                      line \x1b2: bad
 `
 	for _, args := range [][]string{{"--address", address}, {"--config", config}} {
 		if out, stderr, status := execute(t, sourcesCommand(), args...); out != want || status != 0 {
@@ -643,6 +644,10 @@ func TestExitStatus(t *testing.T) {
 	}))
 	defer server.Close()
 	check := []string{"cors", "check", "--origin", pageOrigin}
+	list := filepath.Join(t.TempDir(), "origins.txt")
+	if err := os.WriteFile(list, []byte("https://a.example\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		args           []string
 		status         int
@@ -660,10 +665,13 @@ func TestExitStatus(t *testing.T) {
 		{check, 2, "", "caddy cors: the URL is missing; write, for example: caddy cors check --origin " + pageOrigin + " https://api.example.com/items\n"},
 		{append(check, "--help"), 0, "--origin has no default", ""},
 		{[]string{"cors"}, 0, "Available Commands:\n  check ", ""},
-		{[]string{"cors", "chekc"}, 2, "", "caddy cors: \"chekc\": is not a command of caddy cors; write check, explain or sources\n"},
+		{[]string{"cors", "chekc"}, 2, "", "caddy cors: \"chekc\": is not a command of caddy cors; write check, explain, list or sources\n"},
 		{[]string{"cors", "explain", "--no-check", "No 'Access-Control-Allow-Origin' header is present on the requested resource."}, 0, "The response has no Access-Control-Allow-Origin header", ""},
 		{[]string{"cors", "explain", "Access to fetch at '" + server.URL + "/' from origin '" + pageOrigin + "' has been blocked by CORS policy"}, 1, "\nBlocked. ", ""},
 		{[]string{"cors", "explain", "hello"}, 2, "", "caddy cors: the text is not a message about CORS"},
+		{[]string{"cors", "list", list}, 0, list + ": good; 1 origin or pattern\n", ""},
+		{[]string{"cors", "list", "command.go"}, 1, "command.go: bad; ", ""},
+		{[]string{"cors", "list", "nowhere"}, 2, "", "caddy cors: "},
 		{[]string{"cors", "sources", "--address", "127.0.0.1:1"}, 1, "", "127.0.0.1:1"},
 	} {
 		cmd := corstest.CaddyCommand(t, tc.args...)

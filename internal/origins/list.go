@@ -2,6 +2,7 @@ package origins
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -77,25 +78,18 @@ const maxQuote = 64
 // pattern; it is asked about each more than once.
 func ParseList(text string, open func(Pattern) bool) (*List, error) {
 	l := new(List)
-	text = strings.TrimPrefix(text, "\uFEFF")
-	number := 0
+	text = strings.TrimPrefix(text, byteOrderMark)
 	var bad LinesError
-	for rest := text; rest != ""; {
-		var line string
-		line, rest, _ = strings.Cut(rest, "\n")
-		number++
-		entry, comment := splitLine(line)
-		l.commented = l.commented || strings.HasPrefix(comment, "#")
-		if entry == "" && (comment == "" || comment[0] == '#') {
+	for line := range eachLine(text) {
+		l.commented = l.commented || strings.HasPrefix(line.rest, "#")
+		if line.entry == "" {
 			continue
 		}
-		switch p, ok := parseEntry(entry, comment); {
+		switch p, ok := line.parse(); {
 		case ok:
-			l.risks[risksOf(p, open)].add(number)
+			l.risks[risksOf(p, open)].add(line.number)
 		case len(bad.Lines) < maxLines:
-			err := explainEntry(entry, comment)
-			err.Entry = strings.ToValidUTF8(strings.TrimSuffix(line[:min(len(line), maxQuote)], "\r"), "\uFFFD")
-			bad.Lines = append(bad.Lines, &ListError{number, err})
+			bad.Lines = append(bad.Lines, line.explain())
 		default:
 			bad.More++
 		}
@@ -117,7 +111,60 @@ func ParseList(text string, open func(Pattern) bool) (*List, error) {
 	return l, nil
 }
 
-// splitLine returns the entry at the start of a line, and what follows it.
+const byteOrderMark = "\uFEFF"
+
+// A Remark is what there is to say about a line of a list.
+type Remark struct {
+	Line  int        // from 1
+	Err   *ListError // what is wrong with the line, or nil
+	Entry string     // of a good line
+	Risks Risks      // of the entry
+}
+
+// Remarks yields a remark about each line of a list that is bad, or has an entry
+// with a risk. A *LinesError has only the first bad lines, since a log has to be
+// short. open is as for ParseList.
+func Remarks(text string, open func(Pattern) bool) iter.Seq[Remark] {
+	return func(yield func(Remark) bool) {
+		for line := range eachLine(strings.TrimPrefix(text, byteOrderMark)) {
+			if line.entry == "" {
+				continue
+			}
+			r := Remark{Line: line.number}
+			if p, ok := line.parse(); !ok {
+				r.Err = line.explain()
+			} else if r.Entry, r.Risks = line.entry, risksOf(p, open); r.Risks == 0 {
+				continue
+			}
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// line is a line of a list.
+type line struct {
+	number      int // from 1
+	text        string
+	entry, rest string // as of splitLine
+}
+
+// eachLine yields the lines of a list.
+func eachLine(text string) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		for number, rest := 1, text; rest != ""; number++ {
+			l := line{number: number}
+			l.text, rest, _ = strings.Cut(rest, "\n")
+			if l.entry, l.rest = splitLine(l.text); !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// splitLine returns the entry at the start of a line, and what follows it: a
+// comment in a good line.
 func splitLine(line string) (entry, rest string) {
 	const space = " \t\r"
 	line = strings.Trim(line, space)
@@ -130,32 +177,39 @@ func splitLine(line string) (entry, rest string) {
 	return line, ""
 }
 
-// parseEntry parses an entry and what follows it on its line.
-func parseEntry(entry, comment string) (p Pattern, ok bool) {
-	if comment != "" && comment[0] != '#' {
+// parse parses the entry of a line, and reports whether the line is good.
+func (l *line) parse() (p Pattern, ok bool) {
+	if l.rest != "" && l.rest[0] != '#' {
 		return p, false
 	}
-	p, ok = parsePattern(entry)
+	p, ok = parsePattern(l.entry)
 	return p, ok && !p.anyHost
 }
 
-// explainEntry returns what is wrong with an entry that parseEntry refuses.
-func explainEntry(entry, comment string) *Error {
-	if comment != "" && comment[0] != '#' {
+// explain returns what is wrong with a line that parse refuses.
+func (l *line) explain() *ListError {
+	err := l.reason()
+	err.Entry = strings.ToValidUTF8(strings.TrimSuffix(l.text[:min(len(l.text), maxQuote)], "\r"), "\uFFFD")
+	return &ListError{l.number, err}
+}
+
+// reason is explain without the place.
+func (l *line) reason() *Error {
+	if l.rest != "" && l.rest[0] != '#' {
 		return &Error{Reason: "has more than one entry", Advice: "write one origin a line, and # before a comment"}
 	}
-	p, ok := parsePattern(entry)
+	p, ok := parsePattern(l.entry)
 	switch {
-	case entry == "*":
+	case l.entry == "*":
 		return &Error{Reason: "allows every origin, which a list cannot", Advice: "write allow_origins *"}
-	case entry == Null:
+	case l.entry == Null:
 		return &Error{Reason: "is the opaque origin, which every sandboxed page has, and a list cannot allow it", Advice: "remove it"}
 	case ok && p.anyHost:
 		return &Error{Reason: "allows a whole scheme, which a list cannot", Advice: "write it in allow_origins"}
-	case len(entry) > maxQuote: // the correction would quote it
+	case len(l.entry) > maxQuote: // the correction would quote it
 		return &Error{Reason: "is not a valid origin"}
 	}
-	return explain(entry)
+	return explain(l.entry)
 }
 
 // eachEntry yields the patterns of a list without faults, and where in the text

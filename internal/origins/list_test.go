@@ -114,6 +114,33 @@ func TestListManyErrors(t *testing.T) {
 	}
 }
 
+// TestRemarks: there is a remark about every line that deserves one.
+func TestRemarks(t *testing.T) {
+	text := "\uFEFFhttp://a.example\n# *\n\nhttps://*.github.io # x\r\n*\nhttp://*.github.io\nhttps://a.example\nhttps://b.example y\n" + strings.Repeat("x\n", 20)
+	want := []string{
+		"1 http://a.example 1 <nil>", "4 https://*.github.io 2 <nil>",
+		`5  0 line 5: "*": allows every origin, which a list cannot; write allow_origins *`, "6 http://*.github.io 3 <nil>",
+		`8  0 line 8: "https://b.example y": has more than one entry; write one origin a line, and # before a comment`,
+	}
+	for number := 9; number <= 28; number++ {
+		want = append(want, fmt.Sprintf(`%d  0 line %d: "x": has no scheme, but browsers send one; write https://x`, number, number))
+	}
+	var got []string
+	for r := range Remarks(text, below) {
+		var err error
+		if r.Err != nil {
+			err = r.Err
+		}
+		got = append(got, fmt.Sprint(r.Line, " ", r.Entry, " ", r.Risks, " ", err))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for range Remarks(text, below) {
+		break // which ends the loop
+	}
+}
+
 // TestRisky: which lines a policy with credentials may object to.
 func TestRisky(t *testing.T) {
 	var many strings.Builder

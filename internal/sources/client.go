@@ -140,7 +140,7 @@ func readHTTP(client *http.Client, u *url.URL, header http.Header) (read Reader,
 		if length < 0 { // guess that it is little longer than the last one
 			length = min(int64(old.length+old.length/16), maxText)
 		}
-		text, err = readText(res.Body, length)
+		text, err = ReadText(res.Body, length)
 		return text, httpTag{validator(res, "ETag"), validator(res, "Last-Modified"), len(text)}, err
 	}, client.CloseIdleConnections
 }

@@ -59,7 +59,7 @@ func FileReader(path string) Reader {
 		if unchanged {
 			return "", nil, errNotModified
 		}
-		if text, err = readText(file, info.Size()); err != nil || tag == nil {
+		if text, err = ReadText(file, info.Size()); err != nil || tag == nil {
 			return text, stamp, err
 		}
 		// Another program may be writing the file, and half a list is a valid list.
@@ -147,10 +147,10 @@ func newStamp(tag any, modified time.Time, size int64, file os.FileInfo) (s stam
 	return s, !modified.IsZero() && old.read.Sub(old.since) > granularity
 }
 
-// readText reads a text. length is its length, or a guess, or -1 if that is
+// ReadText reads the text of a list, which is at most 64 MiB long. length is its length, or a guess, or -1 if that is
 // unknown. A long text is read in parts, because a single buffer would be copied
 // each time it grows. No part keeps much unused memory.
-func readText(r io.Reader, length int64) (string, error) {
+func ReadText(r io.Reader, length int64) (string, error) {
 	if length > maxText {
 		return "", errTooLong
 	}

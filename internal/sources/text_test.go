@@ -31,16 +31,16 @@ func TestReadText(t *testing.T) {
 		text := strings.Repeat("0123456789abcde\n", size/16+1)[:size]
 		for _, length := range []int{-1, 0, 1, size / 2, size, size + 10} {
 			short := text[:min(size, 1<<14)]
-			got, err := readText(iotest.OneByteReader(strings.NewReader(short)), int64(length))
+			got, err := ReadText(iotest.OneByteReader(strings.NewReader(short)), int64(length))
 			if err != nil || got != short {
 				t.Errorf("%d bytes, byte by byte, said to be %d: got %d, %v", len(short), length, len(got), err)
 			}
-			if got, err = readText(strings.NewReader(text), int64(length)); err != nil || got != text {
+			if got, err = ReadText(strings.NewReader(text), int64(length)); err != nil || got != text {
 				t.Errorf("%d bytes, said to be %d: got %d, %v", size, length, len(got), err)
 			}
 		}
 	}
-	if _, err := readText(io.MultiReader(strings.NewReader("https://a.example"), iotest.ErrReader(io.ErrUnexpectedEOF)), -1); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := ReadText(io.MultiReader(strings.NewReader("https://a.example"), iotest.ErrReader(io.ErrUnexpectedEOF)), -1); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("broken off: %v", err)
 	}
 	if maxText != 64<<20 {
@@ -49,12 +49,12 @@ func TestReadText(t *testing.T) {
 	limitText(t, 1<<20)
 	for _, length := range []int64{-1, 10, maxText, maxText + 1} {
 		endless := new(endlessReader)
-		if _, err := readText(endless, length); !errors.Is(err, errTooLong) || endless.read > maxText+2<<20 {
+		if _, err := ReadText(endless, length); !errors.Is(err, errTooLong) || endless.read > maxText+2<<20 {
 			t.Errorf("endless, said to be %d: %v after %d bytes", length, err, endless.read)
 		}
 	}
 	longest := strings.Repeat("x", int(maxText))
-	if got, err := readText(strings.NewReader(longest), -1); err != nil || got != longest {
+	if got, err := ReadText(strings.NewReader(longest), -1); err != nil || got != longest {
 		t.Errorf("the longest text: got %d bytes, %v", len(got), err)
 	}
 }

@@ -2,10 +2,15 @@ package caddycors
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/browser"
 	"github.com/seed-56c1dbac/caddy-cors/internal/check"
@@ -148,5 +153,81 @@ func TestExplainJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || stderr != "" || status != 1 || got.Code != browser.MethodNotAllowed || got.Check.Code != browser.MissingAllowOrigin {
 		t.Errorf("%v, exit status %d, %s\n%s", err, status, stderr, stdout)
+	}
+}
+
+// TestList runs the command on a file, and on standard input.
+func TestList(t *testing.T) {
+	var bad, faults strings.Builder // with more lines than a log names
+	for i := 1; i <= 13; i++ {
+		fmt.Fprintf(&bad, "b%d.example\n", i)
+		fmt.Fprintf(&faults, "line %d: \"b%d.example\": has no scheme, but browsers send one; write https://b%d.example\n", i, i, i)
+	}
+	const (
+		risky = "http://a.example\n# http://b.example\nhttps://*.github.io # note\nhttp://*.github.io\nhttp://localhost:*\nhttps://*.example.com\n"
+		risks = `These lines have no effect with allow_credentials:
+line 1: "http://a.example": is insecure (http); write https://, or accept the risk with dangerously_allow insecure_origins
+line 3: "https://*.github.io": is open (strangers can obtain such an origin); write the exact origins, or accept the risk with dangerously_allow open_origins
+line 4: "http://*.github.io": is insecure (http) and is open (strangers can obtain such an origin); write the exact origins, or accept the risk with dangerously_allow insecure_origins open_origins
+`
+	)
+	for name, tc := range map[string]struct {
+		text   string
+		status int
+		want   string // NAME stands for the name of the list
+	}{
+		"good":               {"\uFEFFhttps://a.example\r\nhttps://*.b.example # note\nhttps://a.example\n", 0, "NAME: good; 2 origins and patterns\n"},
+		"one":                {"https://a.example", 0, "NAME: good; 1 origin or pattern\n"},
+		"none":               {"# none\n", 0, "NAME: good; 0 origins and patterns\n"},
+		"empty":              {"\n", 1, "NAME: empty; if that is intended, write a comment such as # none\n"},
+		"a bad line":         {"https://a.example\n\n*\n", 1, "line 3: \"*\": allows every origin, which a list cannot; write allow_origins *\n\nNAME: bad; 1 line is not valid, so a source refuses the whole list\n"},
+		"many bad lines":     {bad.String(), 1, faults.String() + "\nNAME: bad; 13 lines are not valid, so a source refuses the whole list\n"},
+		"risks":              {risky, 0, risks + "\nNAME: good; 5 origins and patterns\n"},
+		"risks, a bad line":  {risky + "null\n", 1, "line 7: \"null\": is the opaque origin, which every sandboxed page has, and a list cannot allow it; remove it\n\n" + risks + "\nNAME: bad; 1 line is not valid, so a source refuses the whole list\n"},
+		"an escape sequence": {"\x1b]0;\u202e", 1, `line 1: "\x1b]0;\u202e": is a list; write an origin such as https://app.example.com` + "\n\nNAME: bad; 1 line is not valid, so a source refuses the whole list\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "origins.txt")
+			if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for arg, name := range map[string]string{file: file, "-": "standard input"} {
+				cmd := listCommand()
+				if arg == "-" {
+					cmd.SetIn(strings.NewReader(tc.text))
+				} else {
+					cmd.SetIn(iotest.ErrReader(errors.New("must not be read")))
+				}
+				stdout, stderr, status := execute(t, cmd, arg)
+				if want := strings.ReplaceAll(tc.want, "NAME", name); stdout != want || stderr != "" || status != tc.status {
+					t.Errorf("%s: exit status %d, %s\n%s\nwant %d\n%s", arg, status, stderr, stdout, tc.status, want)
+				}
+			}
+		})
+	}
+}
+
+// TestListUsage: what cannot be read is neither good nor bad.
+func TestListUsage(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "origins.txt")
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{}, "the file is missing; write, for example: caddy cors list origins.txt, or - for the standard input"},
+		{[]string{""}, "the file is missing; write, for example: caddy cors list origins.txt, or - for the standard input"},
+		{[]string{"a", "b"}, "there are 2 files; write one"},
+		{[]string{missing}, "no such file or directory"},
+		{[]string{dir}, dir + " is not a regular file"},
+		{[]string{"-"}, "the input ends"},
+		{[]string{"--all", "-"}, "unknown flag: --all"},
+	} {
+		cmd := listCommand()
+		cmd.SetIn(iotest.ErrReader(errors.New("the input ends")))
+		stdout, stderr, status := execute(t, cmd, tc.args...)
+		if status != 2 || stdout != "" || !strings.HasPrefix(stderr, "caddy cors: ") || !strings.HasSuffix(stderr, tc.want+"\n") {
+			t.Errorf("%q: exit status %d, %s%s", tc.args, status, stdout, stderr)
+		}
 	}
 }
