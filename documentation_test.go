@@ -17,7 +17,7 @@ import (
 )
 
 // TestReadmeSyntax: the syntax of the README, that of UnmarshalCaddyfile, and the
-// table of options name the subdirectives in one order.
+// list of options name the subdirectives in one order.
 func TestReadmeSyntax(t *testing.T) {
 	names := func(text, pattern string) (list []string) {
 		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
@@ -25,31 +25,28 @@ func TestReadmeSyntax(t *testing.T) {
 		}
 		return list
 	}
-	var syntax, matcherSyntax string
-	for _, b := range corstest.Blocks(t, "README.md") {
-		if b.Language == "" {
-			switch b.Section {
-			case "Caddyfile":
-				syntax += b.Text
-			case "The matcher":
-				matcherSyntax += b.Text
+	syntaxOf := func(document, language string) (text string) {
+		for _, b := range corstest.Blocks(t, document) {
+			if b.Section == "Syntax" && b.Language == language {
+				text += b.Text
 			}
 		}
+		return text
 	}
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, options, _ := strings.Cut(string(readme), "\n## Options\n")
-	options, _, _ = strings.Cut(options, "\n## ")
+	_, options, _ := strings.Cut(string(readme), "\n### Options\n")
+	options, _, _ = strings.Cut(options, "\n### ")
 	source, err := os.ReadFile("caddyfile.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for where, list := range map[string][]string{
-		"README's syntax": names(syntax, `(?m)^\t(\w+)`),
-		"README's table":  names(options, "(?m)^\\| `(dynamic|[a-z]+_\\w+)` \\|"),
-		"doc comment":     names(string(source), `(?m)^//\t    (\w+)`),
+		"README's syntax":  names(syntaxOf("README.md", ""), `(?m)^\t(\w+)`),
+		"README's options": names(options, "(?m)^- `(\\w+)`: "),
+		"doc comment":      names(string(source), `(?m)^//\t    (\w+)`),
 	} {
 		if !slices.Equal(list, subdirectiveNames()) {
 			t.Errorf("%s: got %v, want %v", where, list, subdirectiveNames())
@@ -59,8 +56,8 @@ func TestReadmeSyntax(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := names(matcherSyntax, `(?m)^\t(\w+)`), names(string(matcher), `(?m)^//\t    (\w+)`); !slices.Equal(got, want) {
-		t.Errorf("README's syntax of the matcher: got %v, want %v", got, want)
+	if got, want := names(syntaxOf("docs/matcher.md", "text syntax"), `(?m)^\t(\w+)`), names(string(matcher), `(?m)^//\t    (\w+)`); !slices.Equal(got, want) {
+		t.Errorf("docs/matcher.md's syntax: got %v, want %v", got, want)
 	}
 	var fields []string
 	handler := reflect.TypeFor[Handler]()

@@ -4,6 +4,9 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +20,7 @@ import (
 func TestReadmeCommands(t *testing.T) {
 	seen := 0
 	for _, b := range corstest.Blocks(t, "../../README.md") {
-		if !slices.Contains([]string{"", "sh", "json", "caddyfile", "console", "dockerfile"}, b.Language) {
+		if !slices.Contains([]string{"", "sh", "caddyfile", "dockerfile"}, b.Language) {
 			t.Errorf("a block of %q is not executed", b.Language)
 		}
 		if b.Language != "sh" {
@@ -29,19 +32,31 @@ func TestReadmeCommands(t *testing.T) {
 			t.Run(command, func(t *testing.T) {
 				words := shellWords(command)
 				switch strings.Join(words[:min(3, len(words))], " ") {
+				case "git clone https://github.com/seed-56c1dbac/caddy-cors":
+					mustHaveLine(t, "../../go.mod", "module "+strings.TrimPrefix(words[2], "https://"))
+					if want := []string{"&&", "cd", path.Base(words[2])}; !slices.Equal(words[3:], want) {
+						t.Errorf("got %q, want %q", words[3:], want)
+					}
 				case "go run ./cmd/caddy":
 					runExample(t, words[2], words[3:])
-				case "go test ./...":
-					mustHaveLine(t, "../../.ci/run", command)
+				case "go build -o":
+					if want := []string{"caddy", "./cmd/caddy"}; !slices.Equal(words[3:], want) {
+						t.Errorf("got %q, want %q", words[3:], want)
+					}
+					built(t, words[4])
 				case "xcaddy build --with":
 					if len(words) != 4 {
 						t.Fatalf("%d words, want 4", len(words))
 					}
-					mustHaveLine(t, "../../go.mod", "module "+words[3])
+					module, local := strings.CutSuffix(words[3], "@v0.0.0=.")
+					mustHaveLine(t, "../../go.mod", "module "+module)
+					if content, err := os.ReadFile("../../.ci/run"); local && (err != nil || !strings.Contains(string(content), " --with "+words[3]+" ")) {
+						t.Errorf("%v, or nothing runs this command", err)
+					}
 				case "docker build -t":
 					mustHaveLine(t, "../../.github/workflows/ci.yml", "- run: "+command)
-				case "caddy cors check":
-					checkSite(t, words[3:])
+				case "caddy cors explain":
+					explainCommand(t, words)
 				default:
 					t.Error("nothing runs this command")
 				}
@@ -68,23 +83,44 @@ func mustHaveLine(t *testing.T, file, line string) {
 	t.Errorf("%s has no line %q", file, line)
 }
 
-// checkSite: `caddy cors check`, with the arguments that the README has, prints of
-// the README's site what the README shows.
-func checkSite(t *testing.T, args []string) {
-	var s *server
-	var want string
-	for _, b := range corstest.Blocks(t, "../../README.md") {
-		switch {
-		case b.Section == "A site" && b.Language == "caddyfile":
-			s = serve(t, b.Text)
-		case b.Section == "Checking a server" && b.Language == "":
-			want = b.Text
+// adminOfDocs is the URL of the admin API in the documents.
+const adminOfDocs = "http://localhost:2019"
+
+// command runs a command `caddy cors` that is shown, and checks its output. root
+// stands for /etc/caddy.
+func (s *server) command(t *testing.T, root string, words []string, want string) {
+	t.Helper()
+	if len(words) < 3 || words[1] != "cors" {
+		t.Fatalf("nothing runs the command %q", words)
+	}
+	var got string
+	switch words[2] {
+	case "check":
+		got = s.checkCommand(t, words[3:])
+	case "list":
+		out, err := corstest.CaddyCommand(t, "cors", "list", filepath.Join(root, filepath.Base(words[3]))).Output()
+		if bad := strings.Contains(want, ": bad; "); (err != nil) != bad {
+			t.Errorf("%v, for a list that is bad: %t", err, bad)
 		}
+		got = strings.ReplaceAll(string(out), root+string(filepath.Separator), "/etc/caddy/")
+	case "sources":
+		out, err := corstest.CaddyCommand(t, "cors", "sources", "--address", strings.TrimPrefix(s.admin, "http://")).Output()
+		if err != nil {
+			t.Error(err)
+		}
+		got = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`).ReplaceAllString(string(out), "2026-01-02T03:04:05Z")
+	default:
+		t.Fatalf("nothing runs the command %q", words)
 	}
-	c := &check.Check{
-		Header:    make(http.Header),
-		Transport: s,
+	if got = strings.TrimSuffix(got, "\n"); got != strings.TrimSuffix(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+}
+
+// checkCommand returns what `caddy cors check` prints with these arguments.
+func (s *server) checkCommand(t *testing.T, args []string) string {
+	t.Helper()
+	c := &check.Check{Header: make(http.Header), Transport: s}
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.StringVar(&c.Origin, "origin", "", "")
 	flags.StringVar(&c.Method, "method", "GET", "")
@@ -106,7 +142,15 @@ func checkSite(t *testing.T, args []string) {
 	if err := report.Print(&got, check.Colors{}); err != nil {
 		t.Fatal(err)
 	}
-	if got.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	return got.String()
+}
+
+// explainCommand: the command explains its message. The server that the message
+// names is not asked.
+func explainCommand(t *testing.T, words []string) {
+	t.Helper()
+	out, err := corstest.CaddyCommand(t, append(words[1:], "--no-check")...).Output()
+	if err != nil || !strings.Contains(string(out), "\n\tcors https://app.example.com\n") {
+		t.Errorf("%v, %s", err, out)
 	}
 }

@@ -31,13 +31,13 @@ func TestDocs(t *testing.T) {
 	}
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
-			var text string            // of the Caddyfile at hand
+			var text string            // of the configuration at hand
 			var shown []corstest.Block // below it
 			root := t.TempDir()
 			all := corstest.Blocks(t, page)
 			for i, b := range all {
 				switch b.Language {
-				case "caddyfile":
+				case "caddyfile", "json config":
 					text, shown = b.Text, nil
 				case "console", "json log":
 					if text == "" {
@@ -57,6 +57,11 @@ func TestDocs(t *testing.T) {
 						t.Setenv(variable[1], variable[2])
 					}
 				case "text": // a picture
+				case "text syntax": // TestReadmeSyntax, in the root
+				case "json": // TestJSON, for one page
+					if filepath.Base(page) != "json.md" {
+						t.Errorf("a block of %q is not executed", b.Section)
+					}
 				case "yaml": // TestExample, in e2e/gateway
 				case "caddyfile redis", "console redis", "console redis down": // TestPage, in e2e/fleet
 				case "promql": // TestQueries, in e2e/prometheus
@@ -69,12 +74,15 @@ func TestDocs(t *testing.T) {
 						writeFile(t, filepath.Join(root, name), b.Text)
 					}
 				}
-				if text == "" || i+1 < len(all) && all[i+1].Language != "caddyfile" && all[i+1].Language != "" {
+				if text == "" || i+1 < len(all) && !slices.Contains([]string{"caddyfile", "json config", ""}, all[i+1].Language) {
 					continue
 				}
 				t.Run(b.Section, func(t *testing.T) {
+					if len(shown) == 0 && filepath.Base(page) == "recipes.md" {
+						return // TestRecipes
+					}
 					if len(shown) == 0 {
-						t.Fatal("nothing is shown of what the Caddyfile does")
+						t.Fatal("nothing is shown of what the configuration does")
 					}
 					show(t, root, text, shown)
 				})
@@ -95,10 +103,14 @@ func writeFile(t *testing.T, name, text string) {
 	}
 }
 
-// show runs a Caddyfile and the commands that are shown below it.
+// show runs a Caddyfile, or a configuration in JSON, and the commands that are shown
+// below it.
 func show(t *testing.T, root, text string, shown []corstest.Block) {
 	t.Helper()
-	if formatted := string(caddyfile.Format([]byte(text))); formatted != text {
+	start := serve
+	if json.Valid([]byte(text)) {
+		start = func(t *testing.T, text string) *server { return serveJSON(t, []byte(text)) }
+	} else if formatted := string(caddyfile.Format([]byte(text))); formatted != text {
 		t.Errorf("not formatted, want:\n%s", formatted)
 	}
 	text = neighbours(t, root).Replace(text)
@@ -128,10 +140,19 @@ func show(t *testing.T, root, text string, shown []corstest.Block) {
 				continue
 			}
 			if s == nil {
-				s = serve(t, text)
+				s = start(t, text)
 				s.waitForLists(t)
 			}
-			t.Run(command, func(t *testing.T) { curl(t, s.url, words, output, names) })
+			t.Run(strings.NewReplacer("{", "(", "}", ")").Replace(command), func(t *testing.T) {
+				switch {
+				case words[0] == "caddy":
+					s.command(t, root, words, output)
+				case slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, adminOfDocs) }):
+					s.curlAdmin(t, words, output)
+				default:
+					curl(t, s.url, words, output, names)
+				}
+			})
 		}
 	}
 }

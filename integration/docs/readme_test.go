@@ -1,33 +1,37 @@
 package docs
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	caddycors "github.com/seed-56c1dbac/caddy-cors"
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // proxied is what the upstream of the recipes says about CORS by itself.
 var proxied = fields("Access-Control-Allow-Origin: https://upstream.example", "Access-Control-Allow-Credentials: true", "Vary: Accept-Encoding")
 
-// recipes says, for each Caddyfile of the README, what it answers. The upstream
+// recipes says, for each Caddyfile of these documents, what it answers. The upstream
 // at localhost:3000 has CORS fields of its own.
 var recipes = map[string]struct {
 	host  string
 	path  string
 	calls []call
 }{
-	"A site": {host: "api.example.com", calls: []call{
+	"caddy-cors": {host: "api.example.com", calls: []call{
+		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
+		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
+		{
+			name: "preflight", method: "OPTIONS", status: 204, header: preflight("https://app.example.com", "POST"),
+			want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Methods: GET, HEAD, POST", varyAll),
+		},
+	}},
+	"Example": {host: "api.example.com", calls: []call{
 		{name: "exact", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Accept-Encoding, Origin")},
 		{name: "wildcard", header: fields("Origin: https://x.preview.example.com"), want: fields("Access-Control-Allow-Origin: https://x.preview.example.com", "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
@@ -37,7 +41,7 @@ var recipes = map[string]struct {
 				"Access-Control-Allow-Headers: Content-Type, X-CSRF-Token", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 7200", varyAll),
 		},
 	}},
-	"Seeing what happens": {host: "api.example.com", calls: []call{
+	"Logs": {host: "api.example.com", calls: []call{
 		{name: "allowed", header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
 		{name: "denied", header: fields("Origin: https://evil.example"), want: fields("Vary: Accept-Encoding, Origin")},
 	}},
@@ -118,23 +122,40 @@ var recipes = map[string]struct {
 		{name: "no browser", method: "POST", status: 200, want: proxied},
 		{name: "a link", status: 200, want: proxied},
 	}},
-	"The matcher": {host: "api.example.com", calls: []call{
+	"Route by the calling site": {host: "api.example.com", calls: []call{
 		{name: "app", status: 200, header: fields("Origin: https://app.example.com"), want: fields("Access-Control-Allow-Origin: https://app.example.com", "Vary: Accept-Encoding, Origin")},
-		{name: "partner", status: 218, header: fields("Origin: https://a.partner.example"), want: fields("Access-Control-Allow-Origin: https://a.partner.example", "Vary: Origin")},
+		{name: "partner", status: 218, header: fields("Origin: https://a.partner.example"), want: fields("Access-Control-Allow-Origin: https://a.partner.example", "Vary: Accept-Encoding, Origin")},
 	}},
 }
 
-// TestReadmeCaddyfiles runs each Caddyfile of the README and makes the requests
-// that go with it.
-func TestReadmeCaddyfiles(t *testing.T) {
+// documentsOfRecipes are the documents that have the recipes. If whole is set, every
+// Caddyfile of the document is a recipe. TestDocs runs the others.
+var documentsOfRecipes = []struct {
+	name  string
+	whole bool
+}{
+	{"README.md", true},
+	{"docs/recipes.md", true},
+	{"docs/observability.md", false},
+	{"docs/matcher.md", false},
+}
+
+// TestRecipes runs each Caddyfile of the README and of other documents, and makes the
+// requests that go with it.
+func TestRecipes(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://upstream.example")
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
 		w.Header().Set("Vary", "Accept-Encoding")
 	}))
 	t.Cleanup(upstream.Close)
-	partner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(218) }))
-	t.Cleanup(partner.Close)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "https://upstream.example")
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		w.Header().Set("Vary", "Accept-Encoding")
+		w.WriteHeader(218)
+	}))
+	t.Cleanup(other.Close)
 	ask := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("origin") != "https://asked.example" || r.FormValue("host") != "acme.api.example.com" {
 			w.WriteHeader(http.StatusForbidden)
@@ -152,41 +173,37 @@ func TestReadmeCaddyfiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	all := corstest.Blocks(t, "../../README.md")
-	for _, b := range all {
-		if b.Language != "caddyfile" {
-			continue
-		}
-		recipe, ok := recipes[b.Section]
-		if !ok {
-			t.Errorf("nothing is known of what the Caddyfile of %q answers", b.Section)
-			continue
-		}
-		seen++
-		t.Run(b.Section, func(t *testing.T) {
-			if formatted := string(caddyfile.Format([]byte(b.Text))); formatted != b.Text {
-				t.Errorf("not formatted, want:\n%s", formatted)
+	for _, document := range documentsOfRecipes {
+		for _, b := range corstest.Blocks(t, "../../"+document.name) {
+			if b.Language != "caddyfile" {
+				continue
 			}
-			s := serve(t, strings.NewReplacer(
-				"localhost:3000", strings.TrimPrefix(upstream.URL, "http://"),
-				"localhost:3001", strings.TrimPrefix(partner.URL, "http://"),
-				"localhost:9000", strings.TrimPrefix(ask.URL, "http://"),
-				"/srv/static", filepath.ToSlash(root),
-				"/etc/caddy", filepath.ToSlash(root),
-			).Replace(b.Text))
-			for _, e := range recipe.calls {
-				t.Run(e.name, func(t *testing.T) {
-					e.checkAt(t, s.url+recipe.path, recipe.host)
-				})
-			}
-			for _, shown := range all {
-				if shown.Language == "console" && shown.Section == b.Section {
-					for command, output := range commands(shown) {
-						t.Run(command, func(t *testing.T) { curl(t, s.url, shellWords(command), output, nil) })
-					}
+			recipe, ok := recipes[b.Section]
+			if !ok {
+				if document.whole {
+					t.Errorf("nothing is known of what the Caddyfile of %q answers", b.Section)
 				}
+				continue
 			}
-		})
+			seen++
+			t.Run(b.Section, func(t *testing.T) {
+				if formatted := string(caddyfile.Format([]byte(b.Text))); formatted != b.Text {
+					t.Errorf("not formatted, want:\n%s", formatted)
+				}
+				s := serve(t, strings.NewReplacer(
+					"localhost:3000", strings.TrimPrefix(upstream.URL, "http://"),
+					"localhost:4000", strings.TrimPrefix(other.URL, "http://"),
+					"localhost:9000", strings.TrimPrefix(ask.URL, "http://"),
+					"/srv/static", filepath.ToSlash(root),
+					"/etc/caddy", filepath.ToSlash(root),
+				).Replace(b.Text))
+				for _, e := range recipe.calls {
+					t.Run(e.name, func(t *testing.T) {
+						e.checkAt(t, s.url+recipe.path, recipe.host)
+					})
+				}
+			})
+		}
 	}
 	if seen != len(recipes) {
 		t.Errorf("%d recipes are tested, %d are known", seen, len(recipes))
@@ -203,47 +220,6 @@ func listOfDocs(t *testing.T) string {
 	}
 	t.Fatal("no list of origins is shown")
 	return ""
-}
-
-// TestReadmeJSON: the JSON of the README is the Caddyfile of the README.
-func TestReadmeJSON(t *testing.T) {
-	var handlers []caddycors.Handler
-	for _, b := range corstest.Blocks(t, "../../README.md") {
-		if b.Language != "json" {
-			continue
-		}
-		var module map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(b.Text), &module); err != nil {
-			t.Fatal(err)
-		}
-		if string(module["handler"]) != `"cors"` {
-			t.Errorf("handler %s", module["handler"])
-		}
-		delete(module, "handler")
-		stripped, err := json.Marshal(module)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var h caddycors.Handler
-		if err := caddy.StrictUnmarshalJSON(stripped, &h); err != nil {
-			t.Fatal(err)
-		}
-		handlers = append(handlers, h)
-	}
-	for _, b := range corstest.Blocks(t, "../../README.md") {
-		if b.Language != "caddyfile" || b.Section != "A site" {
-			continue
-		}
-		_, directive, _ := strings.Cut(b.Text, "\tcors ")
-		directive, _, _ = strings.Cut(directive, "\n\t}")
-		var h caddycors.Handler
-		if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("cors " + directive + "\n}")); err != nil {
-			t.Fatal(err)
-		}
-		if len(handlers) != 1 || !reflect.DeepEqual(handlers[0], h) {
-			t.Errorf("got %+v, want %+v", handlers, h)
-		}
-	}
 }
 
 // TestDockerfile: the README's Dockerfile is that of the repository, which builds

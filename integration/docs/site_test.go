@@ -142,27 +142,29 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 // checkLog checks that the log has entries with all that the lines show of them.
 func (s *server) checkLog(t *testing.T, shown string) {
 	t.Helper()
-	logged, err := os.ReadFile(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for line := range strings.Lines(shown) {
 		var want map[string]any
 		if err := json.Unmarshal([]byte(line), &want); err != nil || len(want) == 0 {
 			t.Fatalf("%v: %s", err, line)
 		}
-		found := false
-		for entry := range strings.Lines(string(logged)) {
-			var got map[string]any
-			if err := json.Unmarshal([]byte(entry), &got); err != nil {
+		// A request is logged after its client has the response.
+		corstest.Eventually(t, "entry of the log "+line, func() bool {
+			logged, err := os.ReadFile(s.log)
+			if err != nil {
 				t.Fatal(err)
 			}
-			maps.DeleteFunc(got, func(name string, _ any) bool { return want[name] == nil })
-			found = found || reflect.DeepEqual(got, want)
-		}
-		if !found {
-			t.Errorf("the log has no entry %s", line)
-		}
+			for entry := range strings.Lines(string(logged)) {
+				var got map[string]any
+				if err := json.Unmarshal([]byte(entry), &got); err != nil {
+					return false // it is being written
+				}
+				maps.DeleteFunc(got, func(name string, _ any) bool { return want[name] == nil })
+				if reflect.DeepEqual(got, want) {
+					return true
+				}
+			}
+			return false
+		})
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-56c1dbac/caddy-cors/internal/check"
 )
 
-// row is what one entry of a table of the README does. The calls are made to a site
+// row is what one entry of a table of the documents does. The calls are made to a site
 // that is written as a Caddyfile, and then as JSON. In both, $DIR is a folder, and
 // $URL a server.
 type row struct {
@@ -89,7 +89,8 @@ func source(caddyfile, json string) row {
 	}
 }
 
-// tables are those of the README, by their first header, and their rows.
+// tables are those of the documents, by their first header, and their rows. The
+// options are a list.
 var tables = map[string]map[string]row{
 	"origin pattern": {
 		"https://app.example.com":   pattern("https://app.example.com", "https://app.example.com", "https://app.example.com:8443"),
@@ -188,10 +189,6 @@ func status(code int, c call) call {
 // TestTables: each row of the tables of patterns, options and sources, in a Caddyfile
 // and in JSON, allows what it should, and nothing else.
 func TestTables(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Setenv("APP_ORIGINS", "https://admin.example.com, "+appOrigin)
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "origins"), appOrigin+"\n")
@@ -205,15 +202,7 @@ func TestTables(t *testing.T) {
 	t.Cleanup(server.Close)
 	fill := strings.NewReplacer("$DIR", filepath.ToSlash(dir), "$URL", server.URL)
 	for heading, rows := range tables {
-		var shown []string // the entries of the first column
-		_, table, _ := strings.Cut(string(readme), "\n| "+heading+" |")
-		table, _, _ = strings.Cut(table, "\n\n")
-		for _, line := range strings.Split(table, "\n")[1:] {
-			first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
-			for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(first, -1) {
-				shown = append(shown, code[1])
-			}
-		}
+		shown := shownEntries(t, heading)
 		if len(shown) != len(rows) {
 			t.Errorf("%d entries of %q are shown, %d are tested", len(shown), heading, len(rows))
 		}
@@ -237,6 +226,36 @@ func TestTables(t *testing.T) {
 			})
 		}
 	}
+}
+
+// shownEntries returns the entries of the first column of a table, or of a list.
+func shownEntries(t *testing.T, heading string) (shown []string) {
+	t.Helper()
+	document, before, entry := "../../README.md", "\n| "+heading+" |", regexp.MustCompile(`^\| (.*?) \|`)
+	switch heading {
+	case "option":
+		before, entry = "\n### Options\n\n", regexp.MustCompile("^- (`[^`]+`): ")
+	case "source":
+		document = "../../docs/sources.md"
+	}
+	content, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(content), before)
+	if heading == "option" {
+		text, _, _ = strings.Cut(text, "\n#")
+	} else {
+		text, _, _ = strings.Cut(text, "\n\n")
+	}
+	for line := range strings.Lines(text) {
+		if first := entry.FindStringSubmatch(line); first != nil {
+			for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(first[1], -1) {
+				shown = append(shown, code[1])
+			}
+		}
+	}
+	return shown
 }
 
 func (r *row) check(t *testing.T, s *server) {
