@@ -168,6 +168,9 @@ func (s *server) curlAdmin(t *testing.T, words []string, want string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if method != http.MethodGet {
+		s.settle(t)
+	}
 	before, after, isError := strings.Cut(strings.TrimSpace(want), "…")
 	text := strings.TrimSpace(string(got))
 	if isError {
@@ -177,4 +180,22 @@ func (s *server) curlAdmin(t *testing.T, words []string, want string) {
 	} else if res.StatusCode != http.StatusOK || text != before {
 		t.Errorf("status %d, got %s, want %s", res.StatusCode, text, want)
 	}
+}
+
+// settle waits until the server of the previous configuration has gone. Until then,
+// it shares the port, and drops its share of the new connections.
+func (s *server) settle(t *testing.T) {
+	t.Helper()
+	http.DefaultClient.CloseIdleConnections()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	corstest.Eventually(t, "server that is alone", func() bool {
+		for range 30 {
+			res, err := client.Get(s.url)
+			if err != nil {
+				return false
+			}
+			res.Body.Close()
+		}
+		return true
+	})
 }
