@@ -53,9 +53,7 @@ func TestDocs(t *testing.T) {
 					}
 				case "nginx", "caddy1", "yaml traefik", "yaml envoy", "yaml kong", "js express": // what others wrote for others
 				case "yaml compose": // which sets variables of the environment
-					for _, variable := range regexp.MustCompile(`(?m)^ +([A-Z_]+): (.+)$`).FindAllStringSubmatch(b.Text, -1) {
-						t.Setenv(variable[1], variable[2])
-					}
+					setVariables(t, b)
 				case "text": // a picture
 				case "text syntax": // TestReadmeSyntax, in the root
 				case "json": // TestJSON, for one page
@@ -89,6 +87,14 @@ func TestDocs(t *testing.T) {
 				text, shown = "", nil
 			}
 		})
+	}
+}
+
+// setVariables sets those of the environment that a file of Compose has.
+func setVariables(t *testing.T, b corstest.Block) {
+	t.Helper()
+	for _, variable := range regexp.MustCompile(`(?m)^ +([A-Z_]+): (.+)$`).FindAllStringSubmatch(b.Text, -1) {
+		t.Setenv(variable[1], variable[2])
 	}
 }
 
