@@ -28,24 +28,23 @@ func init() {
 // every cross-origin request whose response a script can read, with every request
 // that is not GET or HEAD, and with WebSocket handshakes.
 //
-// It takes the origins of the handler `cors`, spelled in the same way. A request
-// without an `Origin`, or with one that is neither well formed nor `null`, never
-// matches, not even `*`.
+// Origins are spelled as in the handler `cors`. A request never matches, even with
+// `*`, if it has no `Origin`, or one that is neither well formed nor `null`.
 type MatchOrigin struct {
-	// The origins that match, as in the handler `cors`. `*` stands for every
-	// origin, opaque ones included, and `null` for those alone.
+	// The origins that match, as in the handler `cors`. `*` matches every origin,
+	// including `null`. No waiver is needed. Default: none.
 	AllowOrigins []string `json:"allow_origins,omitempty"`
 
-	// Regular expressions that the whole of an origin must match.
+	// Regular expressions (RE2) that the whole of an origin must match. Default: none.
 	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
 
-	// Sources that decide at request time.
+	// Sources that decide at request time. If a source cannot tell, the request does
+	// not match. Default: none.
 	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
 
 	// Whether requests of the site's own pages match: those with
-	// `Sec-Fetch-Site: same-origin`, or, where a browser does not send that header,
-	// those whose `Origin` is the scheme, host and port of the request itself.
-	// Default: false.
+	// `Sec-Fetch-Site: same-origin`. If a browser does not send that header, the
+	// `Origin` must have the scheme, host and port of the request. Default: false.
 	SameOrigin bool `json:"same_origin,omitempty"`
 
 	policy *policy.Policy // nil if there is only SameOrigin

@@ -27,18 +27,19 @@ func init() {
 // Handler is a middleware for CORS, the protocol by which a server lets pages of
 // other origins read its responses.
 //
-// It answers preflight requests itself: with 204 and everything that the origin
-// may do if the origin is allowed, and with 403 otherwise. On every other response
-// it sets the CORS headers for an allowed origin and removes them for any other.
-// It does so for every status, and replaces the CORS headers that an upstream or
-// another handler has set. It adds `Origin` to `Vary`.
+// It answers preflight requests itself. If the origin is allowed, the answer is 204
+// with everything that the origin may do; otherwise it is 403. On every other
+// response, the handler sets the CORS headers for an allowed origin, and removes them
+// for any other. It does so for every status, and replaces the CORS headers that an
+// upstream or another handler has set. It adds `Origin` to `Vary`.
 //
 // A request from an origin that is not allowed still reaches the next handler,
-// unless `reject_disallowed` is set: CORS decides who may read a response, not who
-// may send a request.
+// unless `reject_disallowed` is set. CORS decides which pages may read a response, not
+// which may send a request.
 //
-// A policy that would give users' data to strangers does not load. The error says
-// what to write instead, and which value of `dangerously_allow` accepts the risk.
+// At least one origin, regular expression or source is required. A policy that would
+// give users' data to strangers does not load. The error says what to write instead,
+// and which value of `dangerously_allow` accepts the risk.
 //
 // Several of these handlers in one route are parts of one policy: the first that
 // allows the origin of a request decides, with its own methods, headers and
@@ -46,70 +47,86 @@ func init() {
 // decides.
 type Handler struct {
 	// The origins whose pages may read responses, each spelled as browsers send it:
-	// `https://app.example.com` or `http://localhost:5173`. Wildcards stand for one
-	// or more subdomains (`https://*.example.com`, which does not include
-	// `https://example.com`), for any port (`http://localhost:*`), or for any host
-	// of an extension's scheme (`moz-extension://*`). `*` alone allows every origin;
-	// with credentials it needs a waiver. `null` allows opaque origins, and needs a
-	// waiver.
+	// `https://app.example.com` or `http://localhost:5173`. There are these patterns:
 	//
-	// The placeholders `{env.*}` and `{file.*}` are replaced when the config loads.
-	// `{http.request.host}`, its labels, `{http.vars.*}` and outputs of `map` are
-	// replaced when a request arrives, each by exactly one origin or a part of one.
-	// Fill such a variable only from the request's host, never from another part of
-	// the request.
+	// - `https://*.example.com`: one or more subdomains, but not
+	//   `https://example.com` itself.
+	// - `https://app-*.example.com`: letters, digits or hyphens within the first
+	//   label.
+	// - `http://localhost:*`: any port.
+	// - `moz-extension://*`: any host of the scheme of an app or extension.
+	// - `*`, alone: every origin. With credentials it needs a waiver.
+	// - `null`: sandboxed frames and local files. It needs a waiver.
+	//
+	// The placeholders `{env.*}` and `{file.*}` are replaced when the config loads. An
+	// entry that is one of them may stand for several origins, separated by spaces,
+	// commas or line breaks. `{http.request.host}`, its labels, `{http.vars.*}` and
+	// outputs of `map` are replaced when a request arrives, each by exactly one origin
+	// or a part of one. Fill such a variable only from the request's host: otherwise a
+	// page could choose the value and allow itself.
+	//
+	// Default: none.
 	AllowOrigins []string `json:"allow_origins,omitempty"`
 
 	// Regular expressions (RE2) that the whole of an origin must match, at most
-	// 1024 bytes each. Only well-formed origins are matched. Placeholders are not
-	// replaced.
+	// 1024 bytes each. They need no anchors. One that matches no origin is an error.
+	// With credentials, so is one that matches origins of strangers, unless a waiver
+	// accepts them. Placeholders are not replaced. Default: none.
 	AllowOriginsRegexp []string `json:"allow_origins_regexp,omitempty"`
 
 	// Sources that decide at request time, in order, about origins that are not
-	// allowed above. With credentials, insecure origins that they allow are denied,
-	// and so are origins that strangers can obtain, unless a waiver accepts them.
+	// allowed above. The first yes counts. If a source cannot tell, it does not allow
+	// the origin. With credentials, two kinds of origins are denied whatever a source
+	// says, unless a waiver accepts them: insecure ones, and those that only an open
+	// pattern of a list allows. Default: none.
 	DynamicOriginsRaw []json.RawMessage `json:"dynamic_origins,omitempty" caddy:"namespace=http.cors.origins inline_key=source"`
 
-	// The methods that pages may use. GET, HEAD and POST are always allowed. The
-	// answer to a preflight lists the methods as they are written here. Add POST if
-	// pages listen to the progress of uploads: browsers send a preflight before each
-	// of those, and remember a method only if it is listed. Methods are
-	// case-sensitive. `*` stands for every method; with credentials, the answer names
-	// the requested one. Default: GET, HEAD and POST.
+	// The methods that pages may use besides GET, HEAD and POST, which are always
+	// allowed. Methods are case-sensitive. `*` stands for every method; with
+	// credentials, the answer to a preflight names the requested one.
+	//
+	// The answer lists the methods as they are written here. Add POST if pages listen
+	// to the progress of uploads. Browsers send a preflight before each of those, and
+	// remember a method only if it is listed.
+	//
+	// Default: none, and the answer lists GET, HEAD and POST.
 	AllowMethods []string `json:"allow_methods,omitempty"`
 
-	// The request headers that pages may set besides the safelisted ones, such as
-	// `Content-Type` for JSON. `*` stands for every header except `Authorization`,
-	// which has to be named; with credentials, the answer names the requested ones,
-	// up to 4 KiB. A name may end in `*`: `X-Amz-*` stands for all that begin so.
+	// The request headers that pages may set besides those that need no permission.
+	// JSON needs `Content-Type`, and tokens need `Authorization`. A name may end in
+	// `*`: `X-Amz-*` stands for all headers that begin so. `*` stands for every header
+	// except `Authorization`, which has to be named. With credentials, the answer to a
+	// preflight names the requested headers, up to 4 KiB, in the place of `*`.
 	// Default: none.
 	AllowHeaders []string `json:"allow_headers,omitempty"`
 
-	// The response headers that pages may read besides the safelisted ones. `*`
-	// stands for every header; with credentials, the answer names those of the
-	// response. A name may end in `*`: `X-Amz-Meta-*` stands for all headers of the
-	// response that begin so. Default: none.
+	// The response headers that pages may read besides those that need no permission.
+	// A header that is not exposed is `null` to the page, without a message on the
+	// console. A name may end in `*`: `X-Amz-Meta-*` stands for all headers of the
+	// response that begin so. `*` stands for every header; with credentials, each
+	// response names those that it has. Default: none.
 	ExposeHeaders []string `json:"expose_headers,omitempty"`
 
-	// Whether pages may send credentials (cookies, TLS client certificates and
-	// HTTP authentication) and read the response. Default: false.
+	// Whether pages may send credentials (cookies, TLS client certificates and HTTP
+	// authentication) and read the response. The origins must then be secure, and not
+	// be ones that strangers can obtain, unless a waiver accepts them. Default: false.
 	AllowCredentials bool `json:"allow_credentials,omitempty"`
 
-	// Whether pages of allowed origins may read detailed resource timings: sends
+	// Whether pages of allowed origins may read detailed resource timings. Sends
 	// `Timing-Allow-Origin`. On responses to requests without an origin, such as
 	// those for images, it lists the exact origins of the policy if they are at most
 	// 16. Default: false, which leaves the header unchanged.
 	AllowTiming bool `json:"allow_timing,omitempty"`
 
 	// Whether pages of allowed origins may reach a server in a private network from a
-	// public one: answers `Access-Control-Request-Private-Network` in preflights.
-	// Current browsers ask the user instead; Electron, WebView2 and kiosks may still
-	// send this header. Not with `*`. Default: false.
+	// public one. Answers `Access-Control-Request-Private-Network` in preflights.
+	// Current browsers ask the user instead, but Electron, WebView2 and kiosks may
+	// still send this header. Not with `*`. Default: false.
 	AllowPrivateNetwork bool `json:"allow_private_network,omitempty"`
 
-	// How long browsers may keep the answer to a preflight, in whole seconds.
-	// Firefox keeps it for at most 24h, Chromium for 2h. 0 forbids it.
-	// Default: unset, which means 5s to browsers.
+	// How long browsers may keep the answer to a preflight, in whole seconds, such as
+	// `"2h"`. Firefox keeps it for at most 24h, Chromium for 2h. 0 forbids browsers to
+	// keep it. Default: unset, which means 5s to browsers.
 	MaxAge *caddy.Duration `json:"max_age,omitempty"`
 
 	// The status of the answer to a preflight from an allowed origin: 200 to 299,
@@ -121,25 +138,28 @@ type Handler struct {
 	// Default: false.
 	PreflightPassthrough bool `json:"preflight_passthrough,omitempty"`
 
-	// Whether requests from origins that are not allowed are refused with the error
-	// 403, instead of being passed on without CORS headers. Requests without an
-	// origin and same-origin requests are passed on. This also refuses forms that
-	// other sites post on purpose: OAuth's `form_post`, SAML, the return from a
-	// payment. Default: false.
+	// Whether requests from origins that are not allowed fail with the error 403,
+	// instead of being passed on without CORS headers. Requests without an origin and
+	// same-origin requests are passed on. This also rejects forms that other sites
+	// post on purpose: OAuth's `form_post`, SAML, the return from a payment.
+	// Default: false.
 	RejectDisallowed bool `json:"reject_disallowed,omitempty"`
 
-	// Whether to only decide, log and count, and to change nothing: preflights reach
+	// Whether to decide, log and count only, and to change nothing. Preflights reach
 	// the next handler, and the CORS headers of an upstream stay. Each response is
-	// compared with what the policy would allow, and differences are logged.
-	// Default: false.
+	// compared with what the policy would allow. Differences are counted, and ten a
+	// minute are logged. Default: false.
 	ReportOnly bool `json:"report_only,omitempty"`
 
-	// Risks to accept. Without the waiver, the config does not load:
+	// Risks to accept. Without the waiver, a policy with such an origin does not load,
+	// or the origin is denied:
 	//
-	// - `insecure_origins`: http origins, with credentials.
-	// - `null_origin`: the origin `null`, without credentials.
+	// - `insecure_origins`: `http` origins other than loopback, with credentials.
+	//   Everyone who controls a visitor's network can act as such an origin.
+	// - `null_origin`: the origin `null`, without credentials. Every page can have it.
 	// - `open_origins`: origins that strangers can obtain, such as
-	//   `https://*.github.io` or `*`, with credentials.
+	//   `https://*.github.io` or `*`, with credentials. Strangers can then read your
+	//   users' data.
 	//
 	// Default: none.
 	DangerouslyAllow []string `json:"dangerously_allow,omitempty"`

@@ -25,42 +25,44 @@ const (
 // of the request, in lower case and without the port. The status of the answer
 // decides:
 //
-//   - 2xx allows the origin;
-//   - 403, 404 and 410 do not;
-//   - anything else, a redirect or a timeout included, means that it could not
-//     tell, and does not allow the origin.
+//   - 2xx allows the origin.
+//   - 403, 404 and 410 deny it.
+//   - Anything else, also a redirect or a timeout, means that the URL cannot tell.
+//     Then the origin is denied.
 //
-// Yes and no are kept apart, so that no number of hostile origins can displace a
-// yes. It is never asked about malformed origins and `null`, nor, with
-// credentials, about insecure ones.
+// Answers are remembered. Yes and no are kept apart, so that no number of hostile
+// origins can displace a yes. The URL is never asked about malformed origins and
+// `null`, nor, with credentials, about insecure ones.
 type AskSource struct {
 	// The URL, with `http` or `https`. The placeholders `{env.*}` and `{file.*}`
 	// are replaced. Required.
 	URL string `json:"url,omitempty"`
 
-	// How long an answer may take, and how long a question waits for its turn if
-	// too many are being asked. Default: 2s.
+	// How long an answer may take, and how long a question may wait for its turn.
+	// After that, the origin is denied. Default: 2s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// How long a yes is valid. Default: 5m.
+	// How long a yes is valid. An origin that is no longer allowed can still read
+	// responses for that long. Default: 5m.
 	TTL caddy.Duration `json:"ttl,omitempty"`
 
-	// How long a no is valid. Default: 30s.
+	// How long a no is valid. A new origin may have to wait for that long.
+	// Default: 30s.
 	NegativeTTL caddy.Duration `json:"negative_ttl,omitempty"`
 
-	// How much longer a yes is valid while the URL does not answer. 0 is not at
-	// all. Default: 1h.
+	// How much longer a yes is valid while the URL does not answer. 0 means no longer.
+	// Default: 1h.
 	MaxStale *caddy.Duration `json:"max_stale,omitempty"`
 
-	// How many answers of each kind are kept. One origin may have all of them. When
-	// there are as many, the origin that has the most gives way first.
+	// How many yes and how many no are kept. One origin may have all of them, for many
+	// hosts. In a full cache, the origin that has the most loses one first.
 	// Default: 10000.
 	CacheSize int `json:"cache_size,omitempty"`
 
-	// How many questions are asked at once. Beyond it, questions wait, 64 times as
-	// many at most, and each as long as `timeout` at most. Then the origin is not
-	// allowed. A quarter is reserved for renewing a yes, which never waits: while
-	// there is no room, the old answer stays valid, up to `max_stale`. Default: 16.
+	// How many questions are asked at once. Others wait: at most 64 times as many, each
+	// for at most `timeout`. Then the origin is denied. A quarter is reserved for
+	// renewing a yes, which never waits: while there is no room, the old answer stays
+	// valid, up to `max_stale`. Default: 16.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
 	liveSource

@@ -18,12 +18,12 @@ func init() {
 }
 
 // FileSource allows the origins that a file lists: exact ones and patterns such
-// as `https://*.example.com`, one a line, with comments that begin with `#`. When
-// the file changes, the new list is in force within the refresh interval, without
-// a reload. A file that is missing or has a bad line is an error when the config
-// loads. If that happens later, the previous list stays in force. To change the
-// file, rename another to its name: a file that is written slowly may be read
-// half-written.
+// as `https://*.example.com`, one a line. `#` begins a comment. When the file
+// changes, the new list is in force within the refresh interval, without a reload.
+//
+// If the file is missing or has a bad line, the config does not load. If that happens
+// later, the previous list stays in force. To change the file, rename another one to
+// its name, so that it is never read half-written.
 type FileSource struct {
 	// The path of the file. The placeholders `{env.*}` and `{file.*}` are replaced.
 	// Required.

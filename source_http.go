@@ -23,11 +23,11 @@ func init() {
 
 // HTTPSource allows the origins of a list that a URL serves, written as for the
 // source `file`. The list is fetched in the background, with conditional requests
-// if the server sends an `ETag` or `Last-Modified`. Responses must have the status
-// 200 or 304. Over HTTP/1, they must have a `Content-Length` or be chunked:
-// otherwise a lost connection could shorten the list. Until the first good
-// response, no origin is allowed. After a bad one, the previous list stays in
-// force.
+// if the server sends an `ETag` or `Last-Modified`. Until the first good response,
+// no origin is allowed. After a bad one, the previous list stays in force.
+//
+// A good response has the status 200 or 304. Over HTTP/1, it has a `Content-Length`
+// or is chunked: otherwise a lost connection could shorten the list.
 type HTTPSource struct {
 	// The URL, with `http` or `https`. Redirects are not followed. The
 	// placeholders `{env.*}` and `{file.*}` are replaced. Required.

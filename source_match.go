@@ -24,15 +24,15 @@ func init() {
 	caddy.RegisterModule(MatchSource{})
 }
 
-// MatchSource allows the origins of the requests that match: any of Caddy's
-// request matchers decides, CEL expressions included. It sees preflights, which
+// MatchSource allows the origins of the requests that match. Any of Caddy's request
+// matchers can decide, CEL expressions included. Preflights are matched as well. They
 // have the method OPTIONS, no cookies, and none of the headers that the page will
 // set.
 //
 // With credentials, each of the matcher sets needs a matcher `origin` that allows
 // no origin of strangers, unless the policy has the waiver `open_origins`.
 type MatchSource struct {
-	// The matcher sets, of which one must match, as in a route. Required.
+	// The matcher sets, as in a route. One of them must match. Required.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	sets []matcherSet

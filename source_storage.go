@@ -22,10 +22,9 @@ func init() {
 }
 
 // StorageSource allows the origins of a list that is kept under a key of Caddy's
-// configured storage, so that one list serves all instances that share the
-// storage. The list is written as for the source `file`. A key that does not
-// exist, or holds a bad list, is an error when the config loads. If that happens
-// later, the previous list stays in force.
+// configured storage. One list serves all instances that share the storage. It is
+// written as for the source `file`. If the key does not exist or has a bad list, the
+// config does not load. If that happens later, the previous list stays in force.
 type StorageSource struct {
 	// The key, such as `cors/origins`. The keys of Caddy's own data are refused:
 	// those below `certificates`, `acme`, `ocsp`, `locks`, `pki`, `ech` and `stek`.
