@@ -27,12 +27,15 @@ const sourceNamespace = "http.cors.origins"
 // AllowsOrigin is called for every request with a well-formed Origin (never
 // "null") that nothing before it in the policy allows. That includes preflights,
 // which have the method OPTIONS, no cookies, and none of the headers that the page
-// will set. It must be fast, as the response waits for it, and safe for concurrent
-// use. It must not change the request. An error means that it could not tell: it
-// is logged, and the origin is not allowed, unless another source allows it.
+// will set. The contract:
 //
-// A policy with credentials never allows an insecure origin, whatever a source
-// says, unless that is waived.
+//   - It is fast, since the response waits for it.
+//   - It is safe for concurrent use, and does not change the request.
+//   - An error means that the source cannot tell. The error is logged, and the origin
+//     is denied unless another source allows it.
+//
+// A policy with credentials denies insecure origins whatever a source says, unless
+// the waiver insecure_origins accepts them.
 type OriginSource interface {
 	AllowsOrigin(r *http.Request, origin string) (bool, error)
 }

@@ -95,16 +95,9 @@ func TestPoliciesNameHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkCaddyfile(t, example, "sites", string(text))
-	var comment strings.Builder // the site in production
-	for line := range strings.Lines(strings.ReplaceAll(string(text), "\r\n", "\n")) {
-		if line, ok := strings.CutPrefix(line, "#\t"); ok {
-			comment.WriteString(line)
-		}
-	}
-	checkCaddyfile(t, example, "comment", comment.String())
+	checkCaddyfile(t, example, "its sites", string(text))
 
-	if len(seen) < 20 || seen["README.md"] < 10 || seen[example] < 2 {
+	if len(seen) < 20 || seen[example] == 0 {
 		t.Errorf("policies by page: %v; there are more", seen)
 	}
 }
