@@ -44,12 +44,20 @@ func Main(m *testing.M, module string) {
 // Caddy's own authority.
 func Run(t *testing.T, text string, read func(r io.Reader, log *strings.Builder)) (root string) {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "Caddyfile")
+	config := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "run", "--config", config)
+	return RunFile(t, config, read)
+}
+
+// RunFile is Run with a file, in its directory. Caddy loads it again when it
+// changes, if args has --watch.
+func RunFile(t *testing.T, config string, read func(r io.Reader, log *strings.Builder), args ...string) (root string) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(binary, append([]string{"run", "--config", config}, args...)...)
+	cmd.Dir = filepath.Dir(config)
 	cmd.Env = append(cmd.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	r, w := io.Pipe()
 	cmd.Stderr = w

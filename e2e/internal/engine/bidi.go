@@ -15,6 +15,7 @@ type bidi struct {
 	session *Session
 	conn    *websocket.Conn
 	id      int
+	context string // of the page
 }
 
 // message is a message from the browser: the answer to a command, or an event.
@@ -40,7 +41,7 @@ func drive(s *Session, url string) {
 	defer conn.CloseNow() //nolint:errcheck // the browser is gone
 	conn.SetReadLimit(-1)
 	b := &bidi{session: s, conn: conn}
-	if err := b.open(ctx); err != nil {
+	if err := b.start(ctx); err != nil {
 		s.note(err.Error())
 		return
 	}
@@ -51,7 +52,8 @@ func drive(s *Session, url string) {
 	}
 }
 
-func (b *bidi) open(ctx context.Context) error {
+// start opens the page of the session.
+func (b *bidi) start(ctx context.Context) error {
 	var tree struct {
 		Contexts []struct {
 			Context string `json:"context"`
@@ -71,8 +73,9 @@ func (b *bidi) open(ctx context.Context) error {
 			return err
 		}
 	}
+	b.context = tree.Contexts[0].Context
 	return b.command(ctx, "browsingContext.navigate", object{
-		"context": tree.Contexts[0].Context, "url": b.session.url, "wait": "none",
+		"context": b.context, "url": b.session.url, "wait": "none",
 	}, nil)
 }
 

@@ -28,13 +28,15 @@ type Engine struct {
 	env func(t *testing.T) []string
 	// line is shown each line that the browser writes.
 	line func(s *Session, line string)
+	// control starts the browser so that a test controls its page.
+	control func(s *Session, path string, look Look) (remote, error)
 }
 
 // The browsers, each of another engine.
 var (
-	Chromium = &Engine{Name: "chromium", command: "chromium", args: chromiumArgs, line: chromiumLine}
-	Firefox  = &Engine{Name: "firefox", command: "firefox-esr", args: firefoxArgs, line: firefoxLine}
-	WebKit   = &Engine{Name: "webkit", command: miniBrowser, args: webkitArgs, env: webkitEnv, line: webkitLine}
+	Chromium = &Engine{Name: "chromium", command: "chromium", args: chromiumArgs, line: chromiumLine, control: controlChromium}
+	Firefox  = &Engine{Name: "firefox", command: "firefox-esr", args: firefoxArgs, line: firefoxLine, control: controlFirefox}
+	WebKit   = &Engine{Name: "webkit", command: miniBrowser, args: webkitArgs, env: webkitEnv, line: webkitLine, control: controlWebKit}
 )
 
 // Session is a browser that runs, with one page.
@@ -77,53 +79,68 @@ func (e *Engine) Find(t *testing.T) string {
 // browser trusts chains of certificates with trust, if that is not nil.
 func (e *Engine) Open(t *testing.T, url string, trust *x509.Certificate) *Session {
 	t.Helper()
-	path := e.Find(t)
-	profile, err := os.MkdirTemp("", e.Name) //nolint:usetesting // its children may outlive the test
+	path, profile := e.Find(t), newProfile(t, e.Name, firefoxPreferences)
+	s := &Session{t: t, url: url, trust: trust, said: make(chan struct{}, 1)}
+	env := []string{"HOME=" + profile}
+	if e.env != nil {
+		env = append(env, e.env(t)...)
+	}
+	s.start(path, e.args(profile, url, trust), env, func(line string) { e.line(s, line) })
+	return s
+}
+
+// newProfile makes a directory for what a browser keeps, with preferences of
+// Firefox. It is removed when the test ends.
+func newProfile(t *testing.T, name, preferences string) string {
+	t.Helper()
+	profile, err := os.MkdirTemp("", name) //nolint:usetesting // its children may outlive the test
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences), 0o600); err != nil {
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
+	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(preferences), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &Session{t: t, url: url, trust: trust, said: make(chan struct{}, 1)}
-	cmd := exec.Command(path, e.args(profile, url, trust)...)
-	cmd.Env = append(cmd.Environ(), "HOME="+profile)
-	if e.env != nil {
-		cmd.Env = append(cmd.Env, e.env(t)...)
-	}
+	return profile
+}
+
+// start starts the browser, which ends with the test, and shows each line that it
+// writes to read.
+func (s *Session) start(path string, args, env []string, read func(line string)) {
+	s.t.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(cmd.Environ(), env...)
 	cmd.SysProcAttr = killed
 	cmd.WaitDelay = time.Second
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.read(s, r)
+		readLines(r, read)
 	}()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		_ = w.Close()
 		<-done
-		_ = os.RemoveAll(profile)
-		if t.Failed() {
-			t.Log(s.output.String())
+		if s.t.Failed() {
+			s.t.Log(s.output.String())
 		}
 	})
-	return s
 }
 
-// read reads what the browser writes.
-func (e *Engine) read(s *Session, r io.Reader) {
+// readLines shows each line that is written to r to read.
+func readLines(r io.Reader, read func(line string)) {
 	for lines := bufio.NewReader(r); ; {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return
 		}
-		e.line(s, strings.TrimSuffix(line, "\n"))
+		read(strings.TrimSuffix(line, "\n"))
 	}
 }
 

@@ -1,8 +1,14 @@
 package engine
 
 import (
+	"context"
 	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"regexp"
+
+	"github.com/coder/websocket"
 )
 
 // firefoxPreferences spare what no page needs, to be ready sooner.
@@ -31,4 +37,73 @@ func firefoxLine(s *Session, line string) {
 		go drive(s, m[1]+"/session")
 	}
 	s.note(line)
+}
+
+func controlFirefox(s *Session, path string, look Look) (remote, error) {
+	preferences := firefoxPreferences + "user_pref(\"layout.css.prefers-color-scheme.content-override\", 1);\n"
+	if look.Dark {
+		preferences = firefoxPreferences + "user_pref(\"layout.css.prefers-color-scheme.content-override\", 0);\n"
+	}
+	if look.NoScript {
+		return nil, errors.New("firefox evaluates nothing without JavaScript")
+	}
+	profile := newProfile(s.t, "firefox", preferences)
+	ready := make(chan string, 1)
+	s.start(path, firefoxArgs(profile, "", nil), []string{"HOME=" + profile}, func(line string) {
+		if m := firefoxReady.FindStringSubmatch(line); m != nil {
+			ready <- m[1] + "/session"
+		}
+		s.note(line)
+	})
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	var url string
+	select {
+	case url = <-ready:
+	case <-ctx.Done():
+		return nil, errors.New("firefox cannot be told what to do")
+	}
+	conn, _, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.t.Cleanup(func() { _ = conn.CloseNow() })
+	conn.SetReadLimit(-1)
+	b := &bidi{session: s, conn: conn}
+	return b, b.start(ctx)
+}
+
+func (b *bidi) open(ctx context.Context, url string) error {
+	return b.command(ctx, "browsingContext.navigate", object{"context": b.context, "url": url, "wait": "complete"}, nil)
+}
+
+func (b *bidi) evaluate(ctx context.Context, promise string) (string, error) {
+	var evaluated struct {
+		Result struct {
+			Value json.RawMessage `json:"value"`
+		} `json:"result"`
+		Exception json.RawMessage `json:"exceptionDetails"`
+	}
+	err := b.command(ctx, "script.evaluate", object{"expression": promise, "target": object{"context": b.context}, "awaitPromise": true}, &evaluated)
+	if err == nil && evaluated.Exception != nil {
+		err = fmt.Errorf("%s", evaluated.Exception)
+	}
+	if err != nil {
+		return "", err
+	}
+	var text string
+	err = json.Unmarshal(evaluated.Result.Value, &text)
+	return text, err
+}
+
+func (b *bidi) resize(ctx context.Context, width, height int) error {
+	return b.command(ctx, "browsingContext.setViewport", object{"context": b.context, "viewport": object{"width": width, "height": height}}, nil)
+}
+
+func (b *bidi) screenshot(ctx context.Context) ([]byte, error) {
+	var shot struct {
+		Data []byte `json:"data"`
+	}
+	err := b.command(ctx, "browsingContext.captureScreenshot", object{"context": b.context}, &shot)
+	return shot.Data, err
 }
