@@ -75,25 +75,32 @@ func runExample(t *testing.T, pkg string, args []string) {
 
 	const own, other = "http://localhost:8080", "http://127.0.0.1:8080"
 	readable := fields("Access-Control-Allow-Origin: "+own, "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: X-Total", "Vary: Origin")
-	for _, path := range []string{"/items", "/moved", "/nothing", "/broken"} {
+	for path, status := range map[string]int{"/items": 200, "/login": 200, "/me": 200, "/nothing": 404, "/broken": 500} {
 		t.Run(path, func(t *testing.T) {
-			(&call{header: fields("Origin: " + own), want: readable}).checkAt(t, api+path, "localhost:8081")
-			(&call{header: fields("Origin: " + other), want: fields("Vary: Origin")}).checkAt(t, api+path, "localhost:8081")
+			(&call{status: status, header: fields("Origin: " + own), want: readable}).checkAt(t, api+path, "localhost:8081")
+			(&call{status: status, header: fields("Origin: " + other), want: fields("Vary: Origin")}).checkAt(t, api+path, "localhost:8081")
+			// The same API on the site of the page, where the origin stands in another header.
+			(&call{status: status, header: fields("X-Origin: " + own), want: readable}).checkAt(t, own+"/replay"+path, "localhost:8080")
+			(&call{status: status, header: fields("X-Origin: "+other, "Origin: "+own), want: fields("Vary: Origin")}).checkAt(t, own+"/replay"+path, "localhost:8080")
 		})
 	}
 	t.Run("preflight", func(t *testing.T) {
-		(&call{
-			method: "OPTIONS", status: 204, header: preflight(own, "DELETE"),
-			want: fields("Access-Control-Allow-Origin: "+own, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, DELETE",
-				"Access-Control-Allow-Headers: Content-Type", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 300", varyAll),
-		}).checkAt(t, api+"/items", "localhost:8081")
+		allowed := fields("Access-Control-Allow-Origin: "+own, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, DELETE",
+			"Access-Control-Allow-Headers: Content-Type", "Access-Control-Expose-Headers: X-Total", "Access-Control-Max-Age: 15", varyAll)
+		(&call{method: "OPTIONS", status: 204, header: preflight(own, "DELETE"), want: allowed}).checkAt(t, api+"/items", "localhost:8081")
 		(&call{method: "OPTIONS", status: 403, header: preflight(other, "DELETE"), want: fields(varyAll)}).checkAt(t, api+"/items", "localhost:8081")
+		replayed := func(origin string) http.Header { return fields("X-Origin: "+origin, "X-Method: DELETE") }
+		(&call{method: "OPTIONS", status: 204, header: replayed(own), want: allowed}).checkAt(t, own+"/replay/items", "localhost:8080")
+		(&call{method: "OPTIONS", status: 403, header: replayed(other), want: fields(varyAll)}).checkAt(t, own+"/replay/items", "localhost:8080")
 	})
-	for _, origin := range []string{own, other} {
-		t.Run("page at "+origin, func(t *testing.T) {
-			(&call{status: 200}).checkAt(t, origin+"/", strings.TrimPrefix(origin, "http://"))
-		})
-	}
+	t.Run("pages", func(t *testing.T) {
+		(&call{status: 200}).checkAt(t, own+"/", "localhost:8080")
+		(&call{status: 200}).checkAt(t, own+"/metrics", "localhost:8080")
+		(&call{status: 200}).checkAt(t, other+"/stranger", "127.0.0.1:8080")
+		if location := (&call{status: 302}).checkAt(t, other+"/", "127.0.0.1:8080").Header.Get("Location"); location != own {
+			t.Errorf("127.0.0.1 leads to %q, want %s", location, own)
+		}
+	})
 }
 
 // built returns the binary that `go run` runs. A process that `go run` has started
