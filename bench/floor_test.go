@@ -11,13 +11,16 @@ import (
 )
 
 // floor is no library, but the least that caddy-cors could take: it has the last
-// word on the response, gives each response values of its own, and counts. It
+// word on the response, gives each response values of its own, names its decision
+// in the variables of the request, and counts. It
 // parses no origin and knows exact ones only, removes and merges nothing, looks at
 // nothing that a preflight asks for, and logs nothing.
 var floor = library{
 	name: "floor", wrap: wrapFloor,
 	lacks: func(pattern string) bool { return strings.Contains(pattern, "*") },
 }
+
+var floorResult any = "allowed"
 
 type floorHandler struct {
 	allowed map[string]bool
@@ -49,6 +52,9 @@ var floorFields = [6]struct{ name, value string }{
 
 func (f *floorHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	f.counter.Inc()
+	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		vars["cors.result"] = floorResult
+	}
 	origin := r.Header["Origin"]
 	switch {
 	case len(origin) != 1 || !f.allowed[origin[0]]:

@@ -178,21 +178,24 @@ func preflight(origin string, fields ...string) *http.Request {
 	}}
 }
 
-// BenchmarkRequest times the kinds of requests under a typical policy.
+// kindsOfRequests are the kinds of requests under a typical policy.
+var kindsOfRequests = []struct {
+	name string
+	p    policy
+	r    *http.Request
+}{
+	{"no-origin", typical, actual("")},
+	{"allowed", typical, actual("https://app.example.com")},
+	{"wildcard", wildcard, actual("https://a.example.org")},
+	{"denied", typical, actual("https://evil.example")},
+	{"preflight-allowed", typical, preflight("https://app.example.com", "content-type")},
+	{"preflight-denied", typical, preflight("https://evil.example", "content-type")},
+	{"every-origin", everyOrigin, actual("https://app.example.com")},
+}
+
+// BenchmarkRequest times the kinds of requests.
 func BenchmarkRequest(b *testing.B) {
-	for _, bc := range []struct {
-		name string
-		p    policy
-		r    *http.Request
-	}{
-		{"no-origin", typical, actual("")},
-		{"allowed", typical, actual("https://app.example.com")},
-		{"wildcard", wildcard, actual("https://a.example.org")},
-		{"denied", typical, actual("https://evil.example")},
-		{"preflight-allowed", typical, preflight("https://app.example.com", "content-type")},
-		{"preflight-denied", typical, preflight("https://evil.example", "content-type")},
-		{"every-origin", everyOrigin, actual("https://app.example.com")},
-	} {
+	for _, bc := range kindsOfRequests {
 		compare(b, bc.name, bc.p, bc.r, floor)
 	}
 }
