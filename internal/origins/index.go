@@ -121,9 +121,18 @@ func (ix *Index) Len() int { return ix.n }
 
 // Allows reports whether a pattern of the set admits o. It does not allocate.
 func (ix *Index) Allows(o Origin) bool {
-	if ix.exact.has(o.s) {
-		return true
-	}
+	return ix.AllowsExact(o.s) || ix.AllowsWildcard(o)
+}
+
+// AllowsExact reports whether s is an exact origin of the set, and so a well-formed
+// one. It does not allocate.
+func (ix *Index) AllowsExact(s string) bool {
+	return len(s) <= MaxLen && ix.exact.has(s)
+}
+
+// AllowsWildcard reports whether a pattern with a wildcard admits o. It does not
+// allocate.
+func (ix *Index) AllowsWildcard(o Origin) bool {
 	if len(ix.schemes) == 0 {
 		return false
 	}

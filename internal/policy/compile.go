@@ -63,7 +63,7 @@ func Compile(config *Config) (*Policy, *Findings) {
 	c.compilePreflightStatus()
 	c.judgeWaivers()
 	c.compileAnswers()
-	c.patterns.build()
+	c.Policy.patterns = c.patterns.build(c.overrulesInsecure)
 	if c.overrulesInsecure || c.overrulesOpen {
 		c.Overrule(c.overrulesInsecure, c.overrulesOpen)
 	}

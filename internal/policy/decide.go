@@ -128,6 +128,10 @@ func (p *Policy) decideOrigin(d *Decision, r *http.Request, lines []string) {
 
 // decideTuple decides about the origin of r, which is not opaque.
 func (p *Policy) decideTuple(d *Decision, r *http.Request, origin string) {
+	if p.patterns.AllowsExact(origin) { // and so well formed
+		d.allow(origin)
+		return
+	}
 	o, ok := origins.Parse(origin)
 	if !ok {
 		d.deny(ReasonMalformed)
@@ -191,6 +195,8 @@ func (p *Policy) Admits(r *http.Request) (Admission, error) {
 	o, ok := origins.Parse(lines[0])
 	null := lines[0] == origins.Null
 	switch {
+	case p.patterns.AllowsExact(lines[0]):
+		return Admitted, nil
 	case p.any && (ok || null), p.null && null:
 		return AdmittedOpen, nil
 	case !ok:

@@ -20,6 +20,7 @@ import (
 	"net/http"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/fetch"
+	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 )
 
 // Policy is a compiled configuration. It is immutable, and so safe for concurrent
@@ -27,6 +28,7 @@ import (
 type Policy struct {
 	any, null bool // allow_origins has "*", "null"
 	reflects  bool // allow_origins has "*", with credentials
+	patterns  *origins.Index
 	// sources are tried in order: first numStatic that cost little, patterns
 	// before templates before expressions, then those of dynamic_origins.
 	sources   []Source

@@ -53,6 +53,9 @@ func (c *compiler) reaches() bool {
 func (c *compiler) allowedEarlier(s string) bool {
 	o, ok := origins.Parse(s)
 	return ok && slices.ContainsFunc(c.config.Earlier, func(p Part) bool {
+		if p.Policy.patterns.AllowsExact(s) {
+			return true
+		}
 		admission, _ := ask(p.Policy.sources[:p.Policy.numStatic], new(http.Request), o, true)
 		return admission == Admitted
 	})

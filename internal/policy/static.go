@@ -21,9 +21,10 @@ func (everyOrigin) Claims() iter.Seq[Claim] {
 	}
 }
 
-// patternSource admits exact origins and wildcards.
+// patternSource admits exact origins and wildcards. A policy looks for exact
+// origins before it parses the origin of a request, and asks the source for the rest.
 type patternSource struct {
-	index   *origins.Index
+	index   *origins.Index // that of the policy
 	entries []patternEntry // until the policy is compiled
 }
 
@@ -34,9 +35,9 @@ type patternEntry struct {
 	derived bool
 }
 
-// Allows reports whether a pattern admits o.
+// Allows reports whether a pattern with a wildcard admits o.
 func (s *patternSource) Allows(_ *http.Request, o origins.Origin) (Admission, error) {
-	if s.index.Allows(o) {
+	if s.index.AllowsWildcard(o) {
 		return Admitted, nil
 	}
 	return Refused, nil
@@ -57,13 +58,18 @@ func (s *patternSource) Claims() iter.Seq[Claim] {
 	}
 }
 
-// build makes the index of all patterns, and forgets the entries.
-func (s *patternSource) build() {
-	patterns := make([]origins.Pattern, len(s.entries))
-	for i, e := range s.entries {
-		patterns[i] = e.pattern
+// build returns the index of all patterns, and forgets the entries. If secure is
+// true, it leaves out exact origins that are insecure: a policy that has them is
+// refused, but nothing must hang on that.
+func (s *patternSource) build(secure bool) *origins.Index {
+	patterns := make([]origins.Pattern, 0, len(s.entries))
+	for _, e := range s.entries {
+		if !(secure && e.pattern.Exact() && e.pattern.Insecure()) {
+			patterns = append(patterns, e.pattern)
+		}
 	}
 	s.index, s.entries = origins.NewIndex(patterns), nil
+	return s.index
 }
 
 // regexpSource admits the origins that an expression matches. Where the expression
