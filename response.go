@@ -17,43 +17,83 @@ import (
 // CORS header of an inner handler or an upstream can stand beside it, or follow as
 // a trailer.
 //
-// It and the values that it sets are the one allocation of a request.
-type responseWriter struct {
+// It and the values that it sets are the one allocation of a request. V is the room
+// for the values, of two sizes: most responses of a server have Vary and nothing else,
+// and what a request costs depends on how much memory it takes.
+type responseWriter[V any, P room[V]] struct {
 	caddyhttp.ResponseWriterWrapper
 
 	answer  *policy.Answer
-	origin  string // of the decision
-	memory  [policy.MaxActualValues]string
 	size    int32 // of the header map when the answer was applied
 	applied bool  // the answer is applied, and nobody has asked for the map since
 	late    bool  // the server reads the map after WriteHeader as well
+	values  V
+}
+
+// room is where a responseWriter has the origin of the decision, and the memory for
+// the values that it sets.
+type room[V any] interface {
+	*V
+	parts() (origin string, memory []string)
+}
+
+// roomForOne has room for one value, which is not an origin.
+type roomForOne struct{ memory [1]string }
+
+func (v *roomForOne) parts() (origin string, memory []string) { return "", v.memory[:] }
+
+// roomForAll has room for the values of every answer. The origin stands apart from
+// them, since other handlers edit the values of a header map in place.
+type roomForAll struct {
+	origin string
+	memory [policy.MaxActualValues]string
+}
+
+func (v *roomForAll) parts() (origin string, memory []string) { return v.origin, v.memory[:] }
+
+// smallWriter and largeWriter are the two sizes.
+type (
+	smallWriter = responseWriter[roomForOne, *roomForOne]
+	largeWriter = responseWriter[roomForAll, *roomForAll]
+)
+
+// answeringWriter is a responseWriter of either size.
+type answeringWriter interface {
+	http.ResponseWriter
+	http.Pusher
+	http.Hijacker
+	io.ReaderFrom
+	FlushError() error
+	// end must be called when the handlers have returned.
+	end()
 }
 
 // newResponseWriter returns the writer for the response to r. a is the answer, and
 // decider the handler that decides, or nil if nobody needs its name.
-func newResponseWriter(w http.ResponseWriter, r *http.Request, decider any, a *policy.Answer, origin string) *responseWriter {
+func newResponseWriter(w http.ResponseWriter, r *http.Request, decider any, a *policy.Answer, origin string) answeringWriter {
 	if decider != nil {
 		w = &namingWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, decider}
 	}
-	return &responseWriter{
-		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		answer:                a,
-		origin:                origin,
-		late:                  r.ProtoMajor > 2, // it holds the header of a short response back
+	inner := caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
+	late := r.ProtoMajor > 2 // it holds the header of a short response back
+	if a.Values() <= len(roomForOne{}.memory) && origin == "" {
+		return &smallWriter{ResponseWriterWrapper: inner, answer: a, late: late}
 	}
+	return &largeWriter{ResponseWriterWrapper: inner, answer: a, late: late, values: roomForAll{origin: origin}}
 }
 
 // Header returns the header map, for the next handler to change.
-func (w *responseWriter) Header() http.Header {
+func (w *responseWriter[V, P]) Header() http.Header {
 	w.applied = false
 	return w.ResponseWriter.Header()
 }
 
 // commit applies the answer, unless it has been.
-func (w *responseWriter) commit() {
+func (w *responseWriter[V, P]) commit() {
 	if !w.applied {
 		h := w.ResponseWriter.Header()
-		w.answer.Apply(h, w.origin, w.memory[:])
+		origin, memory := P(&w.values).parts()
+		w.answer.Apply(h, origin, memory)
 		w.size, w.applied = int32(len(h)), !w.late
 	}
 }
@@ -62,7 +102,7 @@ func (w *responseWriter) commit() {
 // applied: servers take the trailers from there when the handlers have returned.
 // If nothing was written, an error route or the server writes the response, to the
 // same header map but not through this writer.
-func (w *responseWriter) end() {
+func (w *responseWriter[V, P]) end() {
 	// A handler that has kept the map can add a trailer without asking for it.
 	if w.applied && int(w.size) != len(w.ResponseWriter.Header()) {
 		w.applied = false
@@ -72,7 +112,7 @@ func (w *responseWriter) end() {
 
 // WriteHeader commits on a final status. A 1xx is not final, and its headers are
 // not those of the response; but 101 is final, since nothing follows it.
-func (w *responseWriter) WriteHeader(status int) {
+func (w *responseWriter[V, P]) WriteHeader(status int) {
 	if isFinal(status) {
 		w.commit()
 	}
@@ -80,28 +120,28 @@ func (w *responseWriter) WriteHeader(status int) {
 }
 
 // Write commits and writes.
-func (w *responseWriter) Write(p []byte) (int, error) {
+func (w *responseWriter[V, P]) Write(p []byte) (int, error) {
 	w.commit()
 	return w.ResponseWriter.Write(p)
 }
 
 // ReadFrom commits and reads. Without it, io.Copy would use the method of the
 // embedded wrapper, which bypasses this writer.
-func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
+func (w *responseWriter[V, P]) ReadFrom(r io.Reader) (int64, error) {
 	w.commit()
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError commits and flushes: a flush sends the header.
 // http.ResponseController finds it here before it unwraps the writer.
-func (w *responseWriter) FlushError() error {
+func (w *responseWriter[V, P]) FlushError() error {
 	w.commit()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Hijack commits and hijacks, for handlers that write the header to the connection
 // themselves.
-func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *responseWriter[V, P]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.commit()
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
@@ -156,11 +196,10 @@ func isFinal(status int) bool {
 func decided(w http.ResponseWriter, reportOnly bool) (decider any, ok bool) {
 	for {
 		switch t := w.(type) {
-		case *responseWriter:
-			if named, ok := t.ResponseWriter.(*namingWriter); ok {
-				decider = named.decider
-			}
-			return decider, true
+		case *smallWriter:
+			return nameOf(t.ResponseWriter), true
+		case *largeWriter:
+			return nameOf(t.ResponseWriter), true
 		case *statusWriter:
 			if reportOnly && t.reporter != nil {
 				return t.reporter, true
@@ -174,11 +213,10 @@ func decided(w http.ResponseWriter, reportOnly bool) (decider any, ok bool) {
 	}
 }
 
-// Interface guards
-var (
-	_ http.ResponseWriter             = (*responseWriter)(nil)
-	_ http.Pusher                     = (*responseWriter)(nil)
-	_ http.Hijacker                   = (*responseWriter)(nil)
-	_ io.ReaderFrom                   = (*responseWriter)(nil)
-	_ interface{ FlushError() error } = (*responseWriter)(nil)
-)
+// nameOf returns the handler that a namingWriter names, or nil.
+func nameOf(w http.ResponseWriter) (decider any) {
+	if named, ok := w.(*namingWriter); ok {
+		return named.decider
+	}
+	return nil
+}

@@ -58,38 +58,36 @@ func (f *floorHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	origin := r.Header["Origin"]
 	switch {
 	case len(origin) != 1 || !f.allowed[origin[0]]:
-		own := new(struct {
-			floorWriter
-			memory [1]string
-		})
-		own.ResponseWriter, own.values = w, own.memory[:]
-		return next.ServeHTTP(&own.floorWriter, r)
+		return next.ServeHTTP(&floorOther{ResponseWriter: w}, r)
 	case r.Method == http.MethodOptions && len(r.Header["Access-Control-Request-Method"]) > 0:
 		setFloorFields(w.Header(), make([]string, 6), origin[0])
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	own := new(struct {
-		floorWriter
-		memory [4]string
-	})
-	own.ResponseWriter, own.values = w, own.memory[:]
-	own.values[1] = origin[0]
-	return next.ServeHTTP(&own.floorWriter, r)
+	return next.ServeHTTP(&floorAllowed{ResponseWriter: w, origin: origin[0]}, r)
 }
 
-// floorWriter sets the fields when the header is written.
-type floorWriter struct {
+// floorAllowed sets the fields when the header is written, where the origin is
+// allowed.
+type floorAllowed struct {
 	http.ResponseWriter
-	values []string // memory, with the origin
+	origin string
+	memory [4]string
 }
 
-func (w *floorWriter) WriteHeader(status int) {
-	origin := ""
-	if len(w.values) > 1 {
-		origin = w.values[1]
-	}
-	setFloorFields(w.Header(), w.values, origin)
+func (w *floorAllowed) WriteHeader(status int) {
+	setFloorFields(w.Header(), w.memory[:], w.origin)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// floorOther sets the one field of all other responses.
+type floorOther struct {
+	http.ResponseWriter
+	memory [1]string
+}
+
+func (w *floorOther) WriteHeader(status int) {
+	setFloorFields(w.Header(), w.memory[:], "")
 	w.ResponseWriter.WriteHeader(status)
 }
 

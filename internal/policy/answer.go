@@ -24,6 +24,7 @@ type Answer struct {
 	// exposed are the headers that Access-Control-Expose-Headers names as far as
 	// the response has them, or nil.
 	exposed *exposed
+	values  int // how many values Apply sets at most
 }
 
 // field is a header with its one value. Its name is in canonical form.
@@ -43,14 +44,23 @@ var (
 )
 
 func newAnswer(vary []string, ownsTiming bool, fields ...field) *Answer {
-	return &Answer{fields: fields, vary: vary, varyLine: strings.Join(vary, ", "), ownsTiming: ownsTiming}
+	a := &Answer{fields: fields, vary: vary, varyLine: strings.Join(vary, ", "), ownsTiming: ownsTiming, values: len(fields)}
+	if len(vary) > 0 {
+		a.values++
+	}
+	return a
 }
 
 // exposing makes the answer name headers that a response has.
 func (a *Answer) exposing(e *exposed) *Answer {
-	a.exposed = e
+	if a.exposed = e; e != nil {
+		a.values++
+	}
 	return a
 }
+
+// Values returns how many values Apply sets at most.
+func (a *Answer) Values() int { return a.values }
 
 // Apply replaces the CORS headers of h by those of the answer, whoever has set
 // them, and adds to Vary. It leaves no CORS header as a trailer. origin is that of the
@@ -59,16 +69,12 @@ func (a *Answer) exposing(e *exposed) *Answer {
 // memory is too short, or nil. It may be called again.
 func (a *Answer) Apply(h http.Header, origin string, memory []string) {
 	varied := len(h) > 0 && a.removeOwned(h)
-	size := len(a.fields) + 1
-	if a.exposed != nil {
-		size++
+	if len(memory) < a.values {
+		memory = make([]string, a.values)
 	}
-	if len(memory) < size {
-		memory = make([]string, size)
-	}
-	for i, f := range a.fields {
-		memory[i] = f.value
-		if f.value == "" {
+	for i := range a.fields {
+		f := &a.fields[i]
+		if memory[i] = f.value; f.value == "" {
 			memory[i] = origin
 		}
 		h[f.name] = memory[i : i+1 : i+1]
