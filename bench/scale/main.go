@@ -24,16 +24,17 @@ func main() {
 	sites := flag.Int("sites", 5000, "number of sites")
 	rounds := flag.Int("rounds", 5, "number of measurements of each variant")
 	binary := flag.String("caddy", "", "Caddy to measure, instead of one that is built from this module")
+	ask := flag.Bool("ask", false, "measure `dynamic ask` instead of sites")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *sites, *rounds, *binary); err != nil {
+	if err := run(ctx, *sites, *rounds, *binary, *ask); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:gocritic // stop has nothing left to do
 	}
 }
 
-func run(ctx context.Context, sites, rounds int, binary string) error {
+func run(ctx context.Context, sites, rounds int, binary string, ask bool) error {
 	if sites < 1 || rounds < 1 {
 		return fmt.Errorf("%d sites in %d rounds: both must be positive", sites, rounds)
 	}
@@ -48,6 +49,9 @@ func run(ctx context.Context, sites, rounds int, binary string) error {
 		}
 	}
 	c := &caddy{binary: binary, dir: dir}
+	if ask {
+		return measureAsk(ctx, c)
+	}
 	for i := range variants {
 		if err := c.write(&variants[i], sites); err != nil {
 			return err
@@ -67,13 +71,14 @@ func run(ctx context.Context, sites, rounds int, binary string) error {
 				return err
 			}
 			r.validate = append(r.validate, cpu)
-			if err := c.reload(ctx, v, r); err != nil {
+			if err := c.reload(ctx, v, sites, r); err != nil {
 				return err
 			}
 		}
 	}
 	fmt.Printf("%s, %s, %s/%s, %d sites, medians of %d\n\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, sites, rounds)
 	fmt.Print(table(results, sites))
+	fmt.Print("\n" + loadTable(results))
 	return nil
 }
 

@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -31,15 +31,10 @@ func newAddresses() (addresses, error) {
 	return addresses{port, fmt.Sprintf("127.0.0.1:%d", admin)}, err
 }
 
-// reload starts a Caddy with a variant, reloads it, and adds what that takes.
-func (c *caddy) reload(ctx context.Context, v *variant, r *result) error {
-	var config struct {
-		Admin struct{ Listen string }
-	}
-	if err := json.Unmarshal(v.json, &config); err != nil {
-		return err
-	}
-	admin := config.Admin.Listen
+// reload starts a Caddy with a variant, reloads it, alone and under load, and adds
+// what that takes.
+func (c *caddy) reload(ctx context.Context, v *variant, sites int, r *result) error {
+	admin := v.addresses.Admin
 	cmd := exec.CommandContext(ctx, c.binary, "run") //nolint:gosec // what was built
 	cmd.Env = append(c.environment(), "CADDY_ADMIN="+admin)
 	p, err := process.Start(ctx, cmd, admin)
@@ -65,8 +60,21 @@ func (c *caddy) reload(ctx context.Context, v *variant, r *result) error {
 	}
 	r.reload = append(r.reload, after-before)
 	bytes, err := heap(ctx, admin)
+	if err != nil {
+		return err
+	}
 	r.heap = append(r.heap, bytes)
-	return err
+	others := visit(ctx, v.addresses.Port, sites)
+	err = load(ctx, admin, v.json)
+	times, lost := others.end()
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	for _, err := range lost {
+		fmt.Fprintf(os.Stderr, "%s: lost: %v\n", v.name, err)
+	}
+	r.times, r.lost = append(r.times, times...), r.lost+len(lost)
+	return nil
 }
 
 // client has a connection for each call, since a reload replaces the server of the

@@ -13,6 +13,8 @@ type result struct {
 	validate, reload []time.Duration // on processors
 	wall             []time.Duration // of the reload
 	heap             []int           // in bytes
+	times            []time.Duration // of requests during a reload
+	lost             int             // requests that failed
 }
 
 func median[T cmp.Ordered](list []T) T {
@@ -34,6 +36,30 @@ func table(results map[string]*result, sites int) string {
 			float64(memory)/(1<<10), reachedMemory(v.goal.memory, memory))
 	}
 	return b.String()
+}
+
+// loadTable returns what a reload does to the requests beside it, as Markdown.
+func loadTable(results map[string]*result) string {
+	var b strings.Builder
+	b.WriteString("| each site has | requests during reloads | lost | median | 99th percentile | goal |\n|---|---|---|---|---|---|\n")
+	for _, v := range variants {
+		r, base := results[v.name], results[v.base]
+		slow, slowBase := percentile(r.times, 99), percentile(base.times, 99)
+		goal := ""
+		if v.name != v.base && v.name != plain {
+			goal = reached(1.5, float64(slow)/float64(slowBase))
+			if r.lost > base.lost {
+				goal = fmt.Sprintf("no more lost than %d: **missed**", base.lost)
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d | %.1f ms | %.1f ms, %.2f × | %s |\n", v.name, len(r.times), r.lost,
+			percentile(r.times, 50).Seconds()*1000, slow.Seconds()*1000, float64(slow)/float64(slowBase), goal)
+	}
+	return b.String()
+}
+
+func percentile(list []time.Duration, p int) time.Duration {
+	return slices.Sorted(slices.Values(list))[(len(list)-1)*p/100]
 }
 
 func quotient(a, b []time.Duration) float64 { return float64(median(a)) / float64(median(b)) }

@@ -18,6 +18,7 @@ type variant struct {
 	base   string // the variant that it is compared with
 	goal   goal
 
+	addresses addresses
 	caddyfile string // the path of the configuration
 	json      []byte // the same, adapted
 }
@@ -103,6 +104,7 @@ func (c *caddy) write(v *variant, sites int) error {
 	if err != nil {
 		return err
 	}
+	v.addresses = addresses
 	var config bytes.Buffer
 	if err := template.Must(template.New("").Parse(head)).Execute(&config, addresses); err != nil {
 		return err
@@ -119,8 +121,7 @@ func (c *caddy) write(v *variant, sites int) error {
 		}
 		config.WriteString("\n\trespond hello\n}\n")
 	}
-	v.caddyfile = filepath.Join(c.dir, fmt.Sprintf("Caddyfile.%d", addresses.Port))
-	if err := os.WriteFile(v.caddyfile, config.Bytes(), 0o600); err != nil {
+	if v.caddyfile, err = c.save(fmt.Sprint(addresses.Port), config.Bytes()); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(context.Background(), c.binary, "adapt", "--adapter", "caddyfile", "--config", v.caddyfile) //nolint:gosec // what was built
@@ -130,4 +131,10 @@ func (c *caddy) write(v *variant, sites int) error {
 		return fmt.Errorf("%s: %w", v.name, err)
 	}
 	return nil
+}
+
+// save writes a Caddyfile, and returns its path.
+func (c *caddy) save(name string, config []byte) (string, error) {
+	path := filepath.Join(c.dir, "Caddyfile."+name)
+	return path, os.WriteFile(path, config, 0o600)
 }
