@@ -89,14 +89,25 @@ func load(ctx context.Context, admin string, config []byte) error {
 
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 
-// heap returns how many bytes are in use after garbage collections.
+// heap returns how many bytes are in use after garbage collections, when nothing more
+// becomes free: the servers of a configuration that has been replaced end in the
+// background.
 func heap(ctx context.Context, admin string) (int, error) {
-	var answer []byte
-	for range 3 { // what pools hold takes two to be freed
-		var err error
-		if answer, err = call(ctx, http.MethodGet, "http://"+admin+"/debug/pprof/heap?gc=1&debug=1", nil); err != nil {
-			return 0, err
+	least, err := heapNow(ctx, admin)
+	for steady := 0; err == nil && steady < 5; steady++ {
+		time.Sleep(200 * time.Millisecond)
+		var now int
+		if now, err = heapNow(ctx, admin); now < least-least/1000 {
+			least, steady = now, 0
 		}
+	}
+	return least, err
+}
+
+func heapNow(ctx context.Context, admin string) (int, error) {
+	answer, err := call(ctx, http.MethodGet, "http://"+admin+"/debug/pprof/heap?gc=1&debug=1", nil)
+	if err != nil {
+		return 0, err
 	}
 	match := heapAlloc.FindSubmatch(answer)
 	if match == nil {
