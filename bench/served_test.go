@@ -49,7 +49,7 @@ func served(r *http.Request) (*http.Request, map[string]any) {
 		{caddyhttp.OriginalRequestCtxKey, *r},
 		{caddyhttp.ExtraLogFieldsCtxKey, new(caddyhttp.ExtraLogFields)},
 	} {
-		ctx = context.WithValue(ctx, v.key, v.value)
+		ctx = context.WithValue(ctx, v.key, v.value) //nolint:fatcontext // as the server does
 	}
 	return r.WithContext(ctx), vars
 }

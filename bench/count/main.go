@@ -40,7 +40,7 @@ func run(ctx context.Context, bench, binary string) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	if binary == "" {
 		binary = filepath.Join(dir, "bench.test")
-		if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil { //nolint:gosec // a path of its own
 			return fmt.Errorf("building the benchmarks: %w\n%s", err, out)
 		}
 	}
@@ -81,7 +81,7 @@ var benchmarkLine = regexp.MustCompile(`(?m)^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+[\
 
 // list returns the names of the benchmarks.
 func list(ctx context.Context, binary, bench string) (names []string, err error) {
-	out, err := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.bench="+bench, "-test.benchtime=1x").CombinedOutput()
+	out, err := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.bench="+bench, "-test.benchtime=1x").CombinedOutput() //nolint:gosec // what was built
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
@@ -110,8 +110,9 @@ var collected = regexp.MustCompile(`Collected : (\d+)`)
 
 func instructions(ctx context.Context, dir, binary, name string, iterations int) (int, error) {
 	exact := "^" + strings.ReplaceAll(regexp.QuoteMeta(name), "/", "$/^") + "$"
-	cmd := exec.CommandContext(ctx, "valgrind", "--tool=callgrind", "--callgrind-out-file="+filepath.Join(dir, "callgrind.out"),
-		binary, "-test.run=^$", "-test.bench="+exact, "-test.benchtime="+strconv.Itoa(iterations)+"x")
+	//nolint:gosec // what was built
+	cmd := exec.CommandContext(ctx, "valgrind", "--tool=callgrind", "--callgrind-out-file="+filepath.Join(dir, "callgrind.out"), binary,
+		"-test.run=^$", "-test.bench="+exact, "-test.benchtime="+strconv.Itoa(iterations)+"x")
 	// The collector runs when it likes, and so would count for some and not for others.
 	cmd.Env = append(os.Environ(), "GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1")
 	out, err := cmd.CombinedOutput()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ func measureAsk(ctx context.Context, c *caddy) error {
 	fmt.Printf("\n| a known host beside a flood of %d new hosts a second | quiet, median | flooded, median | |\n|---|---|---|---|\n", floodRate)
 	for _, p := range []struct{ name, policy string }{
 		{"the origin is in the configuration", "allow_origins " + askOrigin + " # nobody asks %s"},
-		{fmt.Sprintf("`dynamic ask`, its cache of %d full", capacity), "dynamic ask http://%s {\n\t\tcache_size " + fmt.Sprint(capacity) + "\n\t}"},
+		{fmt.Sprintf("`dynamic ask`, its cache of %d full", capacity), "dynamic ask http://%s {\n\t\tcache_size " + strconv.Itoa(capacity) + "\n\t}"},
 	} {
 		err := c.withPolicy(ctx, p.policy, func(a *asking) error {
 			if err := a.each(capacity, func(i int) error { return a.get(ctx, fmt.Sprintf("host%d.example.net", i)) }); err != nil {

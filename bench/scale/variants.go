@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -121,7 +122,7 @@ func (c *caddy) write(v *variant, sites int) error {
 		}
 		config.WriteString("\n\trespond hello\n}\n")
 	}
-	if v.caddyfile, err = c.save(fmt.Sprint(addresses.Port), config.Bytes()); err != nil {
+	if v.caddyfile, err = c.save(strconv.Itoa(addresses.Port), config.Bytes()); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(context.Background(), c.binary, "adapt", "--adapter", "caddyfile", "--config", v.caddyfile) //nolint:gosec // what was built
