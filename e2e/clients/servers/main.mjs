@@ -1,0 +1,15 @@
+// The servers of the client libraries, as one: what each adds is in a file of its own.
+import { createServer } from "node:http";
+
+import * as socketio from "./socketio.mjs";
+import * as tus from "./tus.mjs";
+
+const handlers = [tus];
+const server = createServer((request, response) => {
+	const { pathname } = new URL(request.url, "http://localhost");
+	const handler = handlers.find(({ path }) => pathname.startsWith(path));
+	if (handler) handler.handle(request, response);
+	else response.writeHead(404).end();
+});
+socketio.attach(server);
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
