@@ -16,6 +16,7 @@ var all = flag.Bool("all", false, "run every client in every browser, over every
 // client is a client library, as the page uses it.
 type client struct {
 	script  string // in pages
+	kind    string // of what it loads, if it loads several
 	section string // of docs/clients.md
 	want    string // what its script returns
 	http3   bool   // whether it is run over HTTP/3, too
@@ -24,9 +25,34 @@ type client struct {
 }
 
 var clients = []*client{
+	// Browsers send beacons when they like.
+	{script: "beacon", section: "navigator.sendBeacon", want: "hello"},
 	{script: "socketio", section: "Socket.IO", want: "hello"},
-	{script: "axios", section: "axios", want: "token hello", http3: true},
+	{script: "signalr", section: "SignalR", want: "hello"},
+	{script: "axios", section: "axios", want: "hello", http3: true},
+	{script: "apollo", section: "Apollo Client and GraphQL", want: "hello"},
+	{script: "trpc", section: "tRPC", want: "hello hello hello"},
+	{script: "connect", section: "Connect", want: "hello hello"},
+	{script: "grpcweb", section: "gRPC-web", want: "hello"},
+	{script: "eventsource", section: "EventSource", want: "hello, after 1"},
+	{script: "fetcheventsource", section: "fetch-event-source", want: "hello"},
+	{script: "openai", section: "OpenAI", want: "hello"},
 	{script: "tus", section: "tus", want: "deleted: 404", http3: true},
+	{script: "presigned", section: "S3 with presigned URLs", want: "hello", http3: true},
+	{script: "s3", section: "AWS SDK for S3", want: "hello"},
+	{script: "stream", section: "Streaming uploads", want: "hello", http3: true, fails: map[string]string{
+		"firefox":  "it does not have duplex",
+		"webkit":   "it does not have duplex",
+		"HTTP/1.1": "a stream has no length",
+	}},
+	{script: "range", section: "Range requests", want: "hello"},
+	{script: "headers", section: "Downloads, pages and limits", want: `attachment; filename="items.csv"`},
+	{script: "embed", kind: "font", section: "Fonts, workers and WebAssembly", want: "loaded"},
+	{script: "embed", kind: "image", section: "Images, videos and module scripts", want: "loaded"},
+	{script: "embed", kind: "module", section: "Images, videos and module scripts", want: "loaded"},
+	{script: "embed", kind: "video", section: "Images, videos and module scripts", want: "loaded"},
+	{script: "embed", kind: "wasm", section: "Fonts, workers and WebAssembly", want: "loaded"},
+	{script: "embed", kind: "worker", section: "Fonts, workers and WebAssembly", want: "loaded"},
 }
 
 // TestClients: each client works with the policy that the page has for it. With

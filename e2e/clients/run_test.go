@@ -27,6 +27,9 @@ type attempt struct {
 
 func (a *attempt) String() string {
 	name := a.client.section
+	if a.client.kind != "" {
+		name += ", " + a.client.kind
+	}
 	if a.option != "" {
 		name += " with " + a.option
 	}
@@ -89,6 +92,7 @@ func (p *place) servePages(scripts string) http.Handler {
 	mux.Handle("/pages/", http.StripPrefix("/pages", http.FileServer(http.Dir(filepath.Clean(scripts)))))
 	mux.HandleFunc("/runs", p.serveRuns)
 	mux.HandleFunc("/results", p.serveResults)
+	mux.HandleFunc("/seen", p.serveSeen)
 	return mux
 }
 
@@ -111,11 +115,12 @@ func (p *place) serveRuns(w http.ResponseWriter, r *http.Request) {
 		Client string `json:"client"`
 		API    string `json:"api"`
 		Option string `json:"option"`
+		Kind   string `json:"kind"`
 	}
 	runs := []run{}
 	if s := p.session(r); s != nil {
 		for i, a := range s.attempts {
-			runs = append(runs, run{i, a.client.script, p.api(a.site, s.protocol.name), a.option})
+			runs = append(runs, run{i, a.client.script, p.api(a.site, s.protocol.name), a.option, a.client.kind})
 		}
 	}
 	_ = json.NewEncoder(w).Encode(runs)
@@ -137,5 +142,27 @@ func (p *place) serveResults(_ http.ResponseWriter, r *http.Request) {
 	s.results[got.ID] = got
 	if !slices.Contains(s.results, nil) {
 		close(s.done)
+	}
+}
+
+// serveSeen says whether a request has come to an API's host. It says that none has
+// when the browser has asked for leave, and sent nothing for a while.
+func (p *place) serveSeen(w http.ResponseWriter, r *http.Request) {
+	const while = 3 * time.Second
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var asked time.Time
+	for ; ; <-tick.C {
+		p.mu.Lock()
+		seen := p.seen[r.FormValue("host")]
+		arrived, preflight := seen[r.FormValue("method")], seen[http.MethodOptions]
+		p.mu.Unlock()
+		if preflight && asked.IsZero() {
+			asked = time.Now()
+		}
+		if arrived || preflight && time.Since(asked) > while || r.Context().Err() != nil {
+			_ = json.NewEncoder(w).Encode(arrived)
+			return
+		}
 	}
 }

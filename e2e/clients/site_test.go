@@ -37,14 +37,18 @@ type place struct {
 
 	mu       sync.Mutex
 	sessions []*session
-	spoken   map[string]map[string]int // requests to a port, by protocol, but WebSockets
+	seen     map[string]map[string]bool // methods of requests, by host
+	spoken   map[string]map[string]int  // requests to a port, by protocol, but WebSockets
 }
 
 // newPlace plans a place. Its sites are yet to be added.
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	ports := caddy.FreePorts(t, len(protocols)+1)
-	p := &place{t: t, page: "https://app.localhost:" + ports[len(protocols)], ports: make(map[string]string), spoken: make(map[string]map[string]int)}
+	p := &place{
+		t: t, page: "https://app.localhost:" + ports[len(protocols)], ports: make(map[string]string),
+		seen: make(map[string]map[string]bool), spoken: make(map[string]map[string]int),
+	}
 	for i, protocol := range protocols {
 		p.ports[protocol.name] = ports[i]
 		p.spoken[ports[i]] = make(map[string]int)
@@ -115,12 +119,16 @@ func (p *place) readLog(r io.Reader, log *strings.Builder) {
 			log.WriteString(line)
 			continue
 		}
+		p.mu.Lock()
+		if p.seen[entry.Request.Host] == nil {
+			p.seen[entry.Request.Host] = make(map[string]bool)
+		}
+		p.seen[entry.Request.Host][entry.Request.Method] = true
 		_, port, _ := strings.Cut(entry.Request.Host, ":")
 		if entry.Request.Headers.Get("Sec-Websocket-Key") == "" { // browsers use HTTP/1.1 for those
-			p.mu.Lock()
 			p.spoken[port][entry.Request.Proto]++
-			p.mu.Unlock()
 		}
+		p.mu.Unlock()
 	}
 }
 

@@ -4,7 +4,7 @@ import { Upload } from "tus-js-client";
 export default async ({ api, option }) => {
 	const file = new Blob(["hello, ", "world!"]);
 	const options = { endpoint: `${api}/files/`, chunkSize: 7, retryDelays: null, storeFingerprintForResuming: false, metadata: { filename: "hello.txt" } };
-	if (option === "addRequestId") options.addRequestId = true;
+	if (option === "addRequestId: true") options.addRequestId = true;
 	if (option === "headers") options.headers = { Authorization: "Bearer token" };
 	const upload = (more) =>
 		new Promise((resolve, reject) => {

@@ -1,13 +1,15 @@
 // The servers of the client libraries, as one: what each adds is in a file of its own.
 import { createServer } from "node:http";
 
+import * as connect from "./connect.mjs";
+import * as graphql from "./graphql.mjs";
 import * as socketio from "./socketio.mjs";
+import * as trpc from "./trpc.mjs";
 import * as tus from "./tus.mjs";
 
-const handlers = [tus];
+const handlers = [connect, graphql, trpc, tus];
 const server = createServer((request, response) => {
-	const { pathname } = new URL(request.url, "http://localhost");
-	const handler = handlers.find(({ path }) => pathname.startsWith(path));
+	const handler = handlers.find(({ path }) => request.url.startsWith(path));
 	if (handler) handler.handle(request, response);
 	else response.writeHead(404).end();
 });
