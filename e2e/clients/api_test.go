@@ -61,7 +61,7 @@ func serveItems(w http.ResponseWriter, r *http.Request) {
 func serveEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		fmt.Fprintf(w, "id: 2\ndata: hello, after %s\n\n", id)
+		_, _ = fmt.Fprintf(w, "id: 2\ndata: hello, after %s\n\n", id)
 		return
 	}
 	_, _ = io.WriteString(w, "id: 1\nretry: 1\ndata: hello\n\n")

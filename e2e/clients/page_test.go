@@ -12,6 +12,7 @@ const (
 	pageFile      = "../../docs/clients.md"
 	allowedOrigin = "https://app.example.com"
 	otherOrigin   = "https://other.example.com"
+	nothing       = "Nothing" // begins what a client says that does not say that it has failed
 )
 
 // section is what docs/clients.md says about a client.
@@ -24,12 +25,12 @@ type section struct {
 // without is what comes of a policy that lacks something.
 type without struct {
 	words   []string // that are missing: an option, alone or with a name; any other if empty
-	says    string   // the client, in Chromium; nothing if empty
+	says    string   // in Chromium; nothing if empty
 	engines []string // that do not need it
 }
 
-// addition is a line that the policy needs, too, if the page uses an option of
-// the client.
+// addition is a line that the policy also needs, or nothing, if the page uses an
+// option of the client.
 type addition struct{ option, line string }
 
 var (
@@ -75,7 +76,7 @@ func (s *section) readTables(t *testing.T, heading, text string) {
 		case strings.HasPrefix(first, "---"):
 		case kind == "Without":
 			w := without{words: spans(first)}
-			if says := spans(second); len(says) > 0 {
+			if says := spans(second); len(says) > 0 && !strings.HasPrefix(second, nothing) {
 				w.says = says[0]
 			}
 			if m := notNeeded.FindStringSubmatch(first); m != nil {
@@ -84,7 +85,10 @@ func (s *section) readTables(t *testing.T, heading, text string) {
 			s.without = append(s.without, w)
 		case kind == "With":
 			option, line := spans(first), spans(second)
-			if len(option) != 1 || len(line) != 1 {
+			if second == "nothing" {
+				line = []string{""}
+			}
+			if len(option) == 0 || len(line) != 1 {
 				t.Fatalf("%s: not an option and a line: %s", heading, row[0])
 			}
 			s.addition = append(s.addition, addition{option[0], line[0]})
@@ -113,9 +117,12 @@ func (s *section) lacking(word string) *without {
 	return nil
 }
 
-// with returns the policy with one more line.
+// with returns the policy with one more line, if there is one.
 func (s *section) with(line string) string {
 	const directive = "\tcors " + allowedOrigin
+	if line == "" {
+		return s.policy
+	}
 	if strings.Contains(s.policy, directive+" {\n") {
 		return strings.Replace(s.policy, directive+" {\n", directive+" {\n\t\t"+line+"\n", 1)
 	}

@@ -80,7 +80,7 @@ func (b *bucket) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodPost: // the begin of an upload in parts
 		w.Header().Set("Content-Type", "application/xml")
-		fmt.Fprintf(w, "<InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>%s</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>", key)
+		_, _ = fmt.Fprintf(w, "<InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>%s</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>", key)
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	}

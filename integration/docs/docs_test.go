@@ -62,6 +62,7 @@ func TestDocs(t *testing.T) {
 					}
 				case "yaml": // TestExample, in e2e/gateway
 				case "caddyfile redis", "console redis", "console redis down": // TestPage, in e2e/fleet
+				case "caddyfile client": // TestClients, in e2e/clients
 				case "promql": // TestQueries, in e2e/prometheus
 				case "text chromium", "text firefox", "text webkit": // messages: TestErrors, in e2e, and internal/explain
 				default:

@@ -29,16 +29,15 @@ const details = () => {
 	return Buffer.from([8, 5, ...field(2, text("no such item")), ...field(3, detail)]).toString("base64");
 };
 
-// fail answers without a body, as proxies and many servers do when a call fails.
-const fail = (response) =>
-	response
-		.writeHead(200, {
-			"Content-Type": "application/grpc-web+proto",
-			"Grpc-Status": "5",
-			"Grpc-Message": "no%20such%20item",
-			"Grpc-Status-Details-Bin": details(),
-		})
-		.end();
+// fail answers without a body, as proxies and many servers do when a call fails. It
+// has details if the request has more than a frame's head.
+const fail = async (request, response) => {
+	const header = { "Content-Type": "application/grpc-web+proto", "Grpc-Status": "5", "Grpc-Message": "no%20such%20item" };
+	let length = 0;
+	for await (const chunk of request) length += chunk.length;
+	if (length > 5) header["Grpc-Status-Details-Bin"] = details();
+	response.writeHead(200, header).end();
+};
 
 export const path = "/Echo/";
-export const handle = (request, response) => (request.url === "/Echo/Fail" ? fail(response) : adapter(request, response));
+export const handle = (request, response) => (request.url === "/Echo/Fail" ? fail(request, response) : adapter(request, response));
