@@ -35,6 +35,9 @@ func newAPI(servers string) http.Handler {
 	mux.HandleFunc("POST /body", serveBody)
 	mux.HandleFunc("GET /download", serveDownload)
 	mux.HandleFunc("POST /v1/chat/completions", serveCompletions)
+	mux.HandleFunc("/rest/v1/items", serveRows)
+	mux.HandleFunc("POST /auth/v1/token", serveToken)
+	mux.HandleFunc("POST /storage/v1/object/files/hello.txt", serveObject)
 	for path, f := range files() {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", f.kind)
@@ -85,6 +88,25 @@ func serveDownload(w http.ResponseWriter, _ *http.Request) {
 func serveCompletions(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	_, _ = io.WriteString(w, `data: {"choices":[{"delta":{"content":"hello"}}]}`+"\n\ndata: [DONE]\n\n")
+}
+
+// serveRows answers as PostgREST does.
+func serveRows(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Range", "0-0/1")
+	_, _ = io.WriteString(w, `[{"text":"hello"}]`)
+}
+
+// serveToken answers as Supabase's authentication does.
+func serveToken(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"access_token":"e30.e30.","refresh_token":"token","token_type":"bearer","expires_in":3600,"user":{"id":"1"}}`)
+}
+
+// serveObject answers as Supabase's storage does.
+func serveObject(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"Id":"1","Key":"files/hello.txt"}`)
 }
 
 type file struct {

@@ -17,6 +17,7 @@ const (
 
 // section is what docs/clients.md says about a client.
 type section struct {
+	heading  string
 	policy   string // a Caddyfile
 	without  []without
 	addition []addition
@@ -24,9 +25,8 @@ type section struct {
 
 // without is what comes of a policy that lacks something.
 type without struct {
-	words   []string // that are missing: an option, alone or with a name; any other if empty
-	says    string   // in Chromium; nothing if empty
-	engines []string // that do not need it
+	words []string // that are missing: an option, alone or with a name; any other if empty
+	says  string   // the client, in Chromium; nothing if empty
 }
 
 // addition is a line that the policy also needs, or nothing, if the page uses an
@@ -37,7 +37,6 @@ var (
 	policyFence = regexp.MustCompile("(?s)```caddyfile client\n(.*?)```\n")
 	tableRow    = regexp.MustCompile(`(?m)^\| (.+?) \| (.+?) \|$`)
 	codeSpan    = regexp.MustCompile("`([^`]+)`")
-	notNeeded   = regexp.MustCompile(`\(not in ([A-Za-z, ]+)\)`)
 )
 
 // readPage reads docs/clients.md: its sections with a policy, by heading.
@@ -57,15 +56,15 @@ func readPage(t *testing.T) map[string]*section {
 		if len(policies) > 1 {
 			t.Fatalf("%s has %d policies", heading, len(policies))
 		}
-		s := &section{policy: policies[0][1]}
-		s.readTables(t, heading, text)
+		s := &section{heading: heading, policy: policies[0][1]}
+		s.readTables(t, text)
 		sections[heading] = s
 	}
 	return sections
 }
 
 // readTables reads the tables of a section: of what is missing, and of options.
-func (s *section) readTables(t *testing.T, heading, text string) {
+func (s *section) readTables(t *testing.T, text string) {
 	t.Helper()
 	kind := ""
 	for _, row := range tableRow.FindAllStringSubmatch(text, -1) {
@@ -79,9 +78,6 @@ func (s *section) readTables(t *testing.T, heading, text string) {
 			if says := spans(second); len(says) > 0 && !strings.HasPrefix(second, nothing) {
 				w.says = says[0]
 			}
-			if m := notNeeded.FindStringSubmatch(first); m != nil {
-				w.engines = strings.Split(strings.ToLower(m[1]), ", ")
-			}
 			s.without = append(s.without, w)
 		case kind == "With":
 			option, line := spans(first), spans(second)
@@ -89,7 +85,7 @@ func (s *section) readTables(t *testing.T, heading, text string) {
 				line = []string{""}
 			}
 			if len(option) == 0 || len(line) != 1 {
-				t.Fatalf("%s: not an option and a line: %s", heading, row[0])
+				t.Fatalf("%s: not an option and a line: %s", s.heading, row[0])
 			}
 			s.addition = append(s.addition, addition{option[0], line[0]})
 		}
@@ -132,9 +128,9 @@ func (s *section) with(line string) string {
 // subdirective matches a line in a block of cors.
 var subdirective = regexp.MustCompile(`^\t\t([a-z_]+)(?: (.+))?\n$`)
 
-// split returns what of a policy's line can be taken away: the option with each of
+// words returns what of a policy's line can be taken away: the option with each of
 // its names, or alone.
-func split(line string) (words []string) {
+func words(line string) (words []string) {
 	m := subdirective.FindStringSubmatch(line)
 	if m == nil {
 		return nil
@@ -148,6 +144,32 @@ func split(line string) (words []string) {
 	return words
 }
 
+// words returns what of the policy can be taken away.
+func (s *section) words() (list []string) {
+	for line := range strings.Lines(s.policy) {
+		list = append(list, words(line)...)
+	}
+	return list
+}
+
+// checkTables checks that each row of a table is about something that can be missing.
+func (s *section) checkTables(t *testing.T) {
+	t.Helper()
+	list := s.words()
+	for _, a := range s.addition {
+		list = append(list, words("\t\t"+a.line+"\n")...)
+	}
+	used := make(map[*without]bool)
+	for _, word := range list {
+		used[s.lacking(word)] = true
+	}
+	for i := range s.without {
+		if w := &s.without[i]; !used[w] {
+			t.Errorf("%s: nothing is without %q", s.heading, w.words)
+		}
+	}
+}
+
 // take takes a word out of a policy, and its line if that has no other.
 func take(policy, word string) string {
 	if word == allowedOrigin {
@@ -155,12 +177,12 @@ func take(policy, word string) string {
 	}
 	var text strings.Builder
 	for line := range strings.Lines(policy) {
-		words := split(line)
-		if i := slices.Index(words, word); i >= 0 {
-			words = slices.Delete(words, i, i+1)
-			if line = ""; len(words) > 0 {
+		list := words(line)
+		if i := slices.Index(list, word); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+			if line = ""; len(list) > 0 {
 				option, _, _ := strings.Cut(word, " ")
-				line = "\t\t" + option + strings.ReplaceAll(strings.Join(words, ""), option, "") + "\n"
+				line = "\t\t" + option + strings.ReplaceAll(strings.Join(list, ""), option, "") + "\n"
 			}
 		}
 		text.WriteString(line)

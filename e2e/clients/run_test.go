@@ -17,28 +17,6 @@ import (
 // patience is how long a browser may take for all of its runs.
 const patience = 4 * time.Minute
 
-// attempt is a client with a policy, in every browser and protocol.
-type attempt struct {
-	client  *client
-	option  string // of the client, or none
-	missing string // what was taken out of the policy, or nothing
-	site    int
-}
-
-func (a *attempt) String() string {
-	name := a.client.section
-	if a.client.kind != "" {
-		name += ", " + a.client.kind
-	}
-	if a.option != "" {
-		name += " with " + a.option
-	}
-	if a.missing != "" {
-		name += " without " + a.missing
-	}
-	return name
-}
-
 // session is a browser with the page, and a protocol.
 type session struct {
 	place    *place

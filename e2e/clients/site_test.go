@@ -160,6 +160,13 @@ func bundle(t *testing.T) string {
 	if err != nil || len(clients) == 0 {
 		t.Fatal("no clients", err)
 	}
+	// The result of the test depends on these, and go test is to know.
+	for _, pattern := range []string{"pages/lib/*", "servers/*"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range append(files, clients...) {
+			_, _ = os.Stat(file)
+		}
+	}
 	dir := t.TempDir()
 	args := append(clients, "--bundle", "--format=esm", "--log-level=warning", "--outdir="+dir)
 	if out, err := exec.Command("node_modules/.bin/esbuild", args...).CombinedOutput(); err != nil {
