@@ -38,6 +38,9 @@ func newAPI(servers string) http.Handler {
 	mux.HandleFunc("/rest/v1/items", serveRows)
 	mux.HandleFunc("POST /auth/v1/token", serveToken)
 	mux.HandleFunc("POST /storage/v1/object/files/hello.txt", serveObject)
+	mux.HandleFunc("POST /api/1/envelope/", serveEnvelope)
+	mux.HandleFunc("POST /v1/traces", serveTraces)
+	mux.HandleFunc("GET /trace", serveTrace)
 	for path, f := range files() {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", f.kind)
@@ -107,6 +110,27 @@ func serveToken(w http.ResponseWriter, _ *http.Request) {
 func serveObject(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"Id":"1","Key":"files/hello.txt"}`)
+}
+
+// serveEnvelope answers as Sentry does, when there are too many events.
+func serveEnvelope(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Sentry-Rate-Limits", "1:transaction:key")
+	w.Header().Set("Retry-After", "1")
+	_, _ = io.WriteString(w, "{}")
+}
+
+// serveTraces answers as a collector of OpenTelemetry does.
+func serveTraces(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, "{}")
+}
+
+// serveTrace says which headers a trace came with.
+func serveTrace(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]string{
+		"trace": r.Header.Get("Sentry-Trace"), "baggage": r.Header.Get("Baggage"), "parent": r.Header.Get("Traceparent"),
+	})
 }
 
 type file struct {

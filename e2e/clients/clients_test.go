@@ -18,7 +18,8 @@ type client struct {
 	kind    string // of what it loads, if it loads several
 	section string // of docs/clients.md
 	want    string // what its script returns
-	http3   bool   // whether it is run over HTTP/3, too
+	http3   bool   // whether it is also run over HTTP/3
+	framed  bool   // whether it changes fetch, and needs a page of its own
 	// fails has the browsers and protocols in which it cannot run, with the reason.
 	fails map[string]string
 	// open has the browsers in which it runs whatever the policy says, with the reason.
@@ -38,6 +39,8 @@ var clients = []*client{
 	{script: "eventsource", section: "EventSource", want: "hello, after 1"},
 	{script: "fetcheventsource", section: "fetch-event-source", want: "hello"},
 	{script: "supabase", section: "supabase-js", want: "hello"},
+	{script: "sentry", section: "Sentry", want: "hello", framed: true},
+	{script: "opentelemetry", section: "OpenTelemetry", want: "hello", framed: true},
 	{script: "openai", section: "OpenAI's SDK", want: "hello"},
 	{script: "tus", section: "tus", want: "deleted: 404", http3: true},
 	{script: "presigned", section: "S3 with presigned URLs", want: "hello", http3: true},

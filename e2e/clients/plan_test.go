@@ -24,7 +24,7 @@ func (a *attempt) String() string {
 		name += " with " + a.option
 	}
 	if a.section.heading != a.client.section {
-		name += " by the " + a.section.heading
+		name += ", " + a.section.heading
 	}
 	if a.missing != "" {
 		name += " without " + a.missing

@@ -94,11 +94,12 @@ func (p *place) serveRuns(w http.ResponseWriter, r *http.Request) {
 		API    string `json:"api"`
 		Option string `json:"option"`
 		Kind   string `json:"kind"`
+		Framed bool   `json:"framed"`
 	}
 	runs := []run{}
 	if s := p.session(r); s != nil {
 		for i, a := range s.attempts {
-			runs = append(runs, run{i, a.client.script, p.api(a.site, s.protocol.name), a.option, a.client.kind})
+			runs = append(runs, run{i, a.client.script, p.api(a.site, s.protocol.name), a.option, a.client.kind, a.client.framed})
 		}
 	}
 	_ = json.NewEncoder(w).Encode(runs)
