@@ -6,15 +6,14 @@ package modules
 import (
 	"testing"
 
-	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
-
-	// The modules of a Caddy that somebody has built with everything.
 	_ "github.com/corazawaf/coraza-caddy"
 	_ "github.com/dunglas/mercure/caddy"
+	_ "github.com/greenpau/caddy-security"
 	_ "github.com/lucaslorentz/caddy-docker-proxy/v2"
 	_ "github.com/mholt/caddy-l4"
 	_ "github.com/mholt/caddy-ratelimit"
 	_ "github.com/seed-56c1dbac/caddy-cors"
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 
 	_ "github.com/caddyserver/cache-handler"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"

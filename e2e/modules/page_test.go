@@ -151,6 +151,28 @@ var sites = []site{
 		},
 	},
 	{
+		name: "logins",
+		page: "security",
+		calls: []call{
+			loginPreflight,
+			refused(evil),
+			from(app, readable(app, credentials)).answers(http.StatusUnauthorized).having("Location", ""),
+			from(evil, denied()).answers(http.StatusUnauthorized),
+			from("", denied()).answers(http.StatusUnauthorized),
+		},
+	},
+	{
+		name:   "logins with a redirect",
+		page:   "security",
+		change: []string{"\t\t\tdisable auth redirect\n", ""},
+		calls: []call{
+			loginPreflight,
+			refused(evil),
+			from(app, readable(app, credentials)).answers(http.StatusFound).having("Location", "https://auth.example.com/"),
+			from(evil, denied()).answers(http.StatusFound),
+		},
+	},
+	{
 		name:  "hub",
 		page:  "mercure",
 		asked: 3,
@@ -171,7 +193,7 @@ var sites = []site{
 			"\tcors https://app.example.com {\n\t\tallow_headers Authorization\n\t\tallow_credentials\n\t\texpose_headers Link\n\t}\n", "",
 		},
 		calls: []call{
-			from(admin, readable(admin, "Access-Control-Allow-Credentials: true")).at(hub),
+			from(admin, readable(admin, credentials)).at(hub),
 			from(app, denied()).at(hub),
 		},
 	},
@@ -201,21 +223,26 @@ var sites = []site{
 		page:  "docker-proxy",
 		asked: 4,
 		calls: []call{
-			from(app, readable(app, "Access-Control-Allow-Credentials: true")),
-			from(admin, readable(admin, "Access-Control-Allow-Credentials: true")),
+			from(app, readable(app, credentials)),
+			from(admin, readable(admin, credentials)),
 			from(evil, denied()),
 			from("", denied()),
-			preflight(admin, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+admin, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: PUT, DELETE", varyAll)),
+			preflight(admin, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+admin, credentials, "Access-Control-Allow-Methods: PUT, DELETE", varyAll)),
 			refused(evil),
 		},
 	},
 }
+
+const credentials = "Access-Control-Allow-Credentials: true"
 
 var (
 	limitReadable  = readable(app, "Access-Control-Expose-Headers: Retry-After")
 	limitPreflight = preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app,
 		"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Expose-Headers: Retry-After", varyAll))
 )
+
+var loginPreflight = preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app, credentials,
+	"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization", varyAll))
 
 const hub = "/.well-known/mercure?topic=https://example.com/books/1"
 
@@ -226,7 +253,7 @@ var hubCalls = []call{
 	from("", denied()).at(hub).having("Content-Type", "text/event-stream"),
 	from(app, hubReadable).at(hub).by(http.MethodPost).answers(http.StatusUnauthorized),
 	from(admin, denied()).at(hub).by(http.MethodPost).answers(http.StatusUnauthorized),
-	preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: GET, HEAD, POST",
+	preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app, credentials, "Access-Control-Allow-Methods: GET, HEAD, POST",
 		"Access-Control-Allow-Headers: Authorization", "Access-Control-Expose-Headers: Link", varyAll)).at(hub),
 	refused(admin).at(hub),
 	from(app, hubReadable).having("Link", hubLink),
@@ -234,11 +261,13 @@ var hubCalls = []call{
 	from("", denied()).having("Link", hubLink),
 }
 
-var hubReadable = readable(app, "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: Link")
+var hubReadable = readable(app, credentials, "Access-Control-Expose-Headers: Link")
 
 // TestPage runs the Caddyfiles of the page, and what is said of changes to them.
 func TestPage(t *testing.T) {
-	t.Setenv("MERCURE_PUBLISHER_JWT_KEY", "a key of the test, which nobody else knows")
+	for _, name := range []string{"MERCURE_PUBLISHER_JWT_KEY", "JWT_SHARED_KEY"} {
+		t.Setenv(name, "a key of the test, which nobody else knows")
+	}
 	shown := blocks(t, "caddyfile")
 	run := make(map[string]bool)
 	for _, s := range sites {

@@ -65,7 +65,7 @@ func TestDocs(t *testing.T) {
 				case "caddyfile client": // TestClients, in e2e/clients
 				case "promql": // TestQueries, in e2e/prometheus
 				case "caddyfile cache", "caddyfile coraza", "caddyfile docker-proxy", "caddyfile l4", "caddyfile mercure", "caddyfile ratelimit", "caddyfile replace",
-					"yaml docker-proxy": // for a Caddy with another module: TestPage and TestCompose, in e2e/modules
+					"caddyfile security", "yaml docker-proxy": // for a Caddy with another module: TestPage and TestCompose, in e2e/modules
 				case "text chromium", "text firefox", "text webkit": // messages: TestErrors, in e2e, and internal/explain
 				default:
 					name, ok := strings.CutPrefix(b.Language, "text /etc/caddy/") // a file that cannot have a comment
