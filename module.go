@@ -141,8 +141,8 @@ type Handler struct {
 	// Whether requests from origins that are not allowed fail with the error 403,
 	// instead of being passed on without CORS headers. Requests without an origin and
 	// same-origin requests are passed on. This also rejects forms that other sites
-	// post on purpose: OAuth's `form_post`, SAML, the return from a payment.
-	// Default: false.
+	// post on purpose: OAuth's `form_post`, SAML, the return from a payment. Not with
+	// `*`. Default: false.
 	RejectDisallowed bool `json:"reject_disallowed,omitempty"`
 
 	// Whether to decide, log and count only, and to change nothing. Preflights reach

@@ -59,7 +59,7 @@ func (HTTPSource) CaddyModule() caddy.ModuleInfo {
 //	http <url> {
 //	    refresh   <duration>
 //	    timeout   <duration>
-//	    header_up <field> <value>
+//	    header_up <name> <value>
 //	}
 func (s *HTTPSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalOptions(d, "a URL", "https://config.example.com/origins", &s.URL, map[string]func() error{

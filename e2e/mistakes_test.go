@@ -235,20 +235,20 @@ var mistakes = []mistake{
 		site: bare, fixed: whole, preflight: answer{204, []string{allowed, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: *"}},
 	},
 	{
-		section: "A request field is not allowed", cause: "It is not listed", call: custom,
+		section: "A request header is not allowed", cause: "It is not listed", call: custom,
 		site: cors(), fixed: cors("allow_headers X-Custom"),
 	},
 	{
-		section: "A request field is not allowed", cause: "JSON needs `Content-Type`", call: request{method: "POST", fields: map[string]string{"Content-Type": "application/json"}},
+		section: "A request header is not allowed", cause: "JSON needs `Content-Type`", call: request{method: "POST", fields: map[string]string{"Content-Type": "application/json"}},
 		site: cors(), fixed: cors("allow_headers Content-Type"),
 	},
 	{
-		section: "A request field is not allowed", cause: "`*` covers no `Authorization`", call: request{fields: map[string]string{"Authorization": "Bearer a"}, credentials: true},
+		section: "A request header is not allowed", cause: "`*` covers no `Authorization`", call: request{fields: map[string]string{"Authorization": "Bearer a"}, credentials: true},
 		site:  cors("allow_headers *", "allow_credentials"),
 		fixed: cors("allow_headers * Authorization", "allow_credentials"),
 	},
 	{
-		section: "A request field is not allowed", cause: "The application allows `*`, with credentials", call: customCookies,
+		section: "A request header is not allowed", cause: "The application allows `*`, with credentials", call: customCookies,
 		site: bare, fixed: whole, preflight: answer{204, []string{allowed, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Headers: *"}},
 	},
 	{

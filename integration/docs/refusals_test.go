@@ -24,6 +24,11 @@ var refusals = []struct {
 		refused:  []string{"cors * * {\nallow_credentials\n}"},
 		accepted: []string{"cors * *", "cors https://app.example.com {\nallow_credentials\n}"},
 	},
+	{
+		cell:     "`*` with `allow_private_network`",
+		refused:  []string{"cors * * {\nallow_private_network\n}", "cors * * {\nreject_disallowed\n}"},
+		accepted: []string{"cors * *", "cors https://app.example.com {\nallow_private_network\nreject_disallowed\n}"},
+	},
 	{cell: "`*` beside", refused: []string{"cors {\nallow_origins * https://app.example.com\n}"}, accepted: []string{"cors * *", "cors https://app.example.com"}},
 	{
 		cell:     "`null`",
@@ -56,7 +61,18 @@ var refusals = []struct {
 		refused:  []string{"cors app.example.com", "cors https://app.example.com/", "cors HTTPS://app.example.com"},
 		accepted: []string{"cors https://app.example.com"},
 	},
+	{
+		cell:     "`wss://app.example.com`",
+		refused:  []string{"cors wss://app.example.com", "cors file://"},
+		accepted: []string{"cors https://app.example.com"},
+	},
+	{cell: "`{header.Origin}`", refused: []string{"cors {header.Origin}"}, accepted: []string{credentials("https://{labels.3}.app.example.com")}},
 	{cell: "`https://*`", refused: []string{"cors https://*"}, accepted: []string{"cors * *", "cors https://*.example.com"}},
+	{
+		cell:     "`dynamic match` without",
+		refused:  []string{"cors {\nallow_origins https://app.example.com\ndynamic match {\npath /feed/*\n}\nallow_credentials\n}"},
+		accepted: []string{"cors {\ndynamic match {\norigin https://app.example.com\n}\nallow_credentials\n}"},
+	},
 	{
 		cell:     "a `cors` that can never decide",
 		refused:  []string{"cors https://app.example.com\ncors https://app.example.com {\nallow_credentials\n}"},

@@ -99,7 +99,7 @@ var advices = map[browser.Code]advice{
 		methodFixes,
 	},
 	browser.HeaderNotAllowed: {
-		"A request field is not allowed",
+		"A request header is not allowed",
 		func(m *Message) string {
 			return "The page sets the header " + or(http.CanonicalHeaderKey(m.Header), "that the message names") + ", and the response to the preflight does not allow it. Browsers name one header at a time, so list all that the page sets."
 		},
