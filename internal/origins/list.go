@@ -195,7 +195,7 @@ func (l *line) explain() *ListError {
 
 // reason is explain without the place.
 func (l *line) reason() *Error {
-	if l.rest != "" && l.rest[0] != '#' {
+	if l.rest != "" && l.rest[0] != '#' || strings.Contains(l.entry, ",") {
 		return &Error{Reason: "has more than one entry", Advice: "write one origin a line, and # before a comment"}
 	}
 	p, ok := parsePattern(l.entry)

@@ -64,6 +64,7 @@ func TestListErrors(t *testing.T) {
 		{"\n\n*\n", 3, `line 3: "*": allows every origin, which a list cannot; write allow_origins *`},
 		{"null", 1, `line 1: "null": is the opaque origin, which every sandboxed page has, and a list cannot allow it; remove it`},
 		{"https://a.example https://b.example", 1, `line 1: "https://a.example https://b.example": has more than one entry; write one origin a line, and # before a comment`},
+		{"https://a.example,https://b.example", 1, `line 1: "https://a.example,https://b.example": has more than one entry; write one origin a line, and # before a comment`},
 		{"moz-extension://*", 1, `line 1: "moz-extension://*": allows a whole scheme, which a list cannot; write it in allow_origins`},
 		{"https://a.example\r\nwss://b.example\r\n", 2, `line 2: "wss://b.example": has the scheme wss, but browsers send the origin of the page that opens the connection; write https://b.example`},
 		{"'https://b.example'", 1, `line 1: "'https://b.example'": has quotation marks, which browsers do not send; write https://b.example`},
