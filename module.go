@@ -112,15 +112,15 @@ type Handler struct {
 	// be ones that strangers can obtain, unless a waiver accepts them. Default: false.
 	AllowCredentials bool `json:"allow_credentials,omitempty"`
 
-	// Whether pages of allowed origins may read detailed resource timings. Sends
-	// `Timing-Allow-Origin`. On responses to requests without an origin, such as
+	// Whether pages of allowed origins may read detailed resource timings. The header
+	// is `Timing-Allow-Origin`. On responses to requests without an origin, such as
 	// those for images, it lists the exact origins of the policy if they are at most
 	// 16. Default: false, which leaves the header unchanged.
 	AllowTiming bool `json:"allow_timing,omitempty"`
 
 	// Whether pages of allowed origins may reach a server in a private network from a
-	// public one. Answers `Access-Control-Request-Private-Network` in preflights.
-	// Current browsers ask the user instead, but Electron, WebView2 and kiosks may
+	// public one. Preflights with `Access-Control-Request-Private-Network` then get a
+	// yes. Current browsers ask the user instead, but Electron, WebView2 and kiosks may
 	// still send this header. Not with `*`. Default: false.
 	AllowPrivateNetwork bool `json:"allow_private_network,omitempty"`
 
