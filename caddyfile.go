@@ -44,11 +44,56 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 			"the matcher of cors looks at Origin: responses to requests that it does not match lack Vary: Origin, and caches may serve them to other origins; write the origins as arguments of cors instead",
 			zap.String("file", file), zap.Int("line", line))
 	}
+	parts := partsBefore(h, matcher)
 	handler := new(Handler)
-	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+	part, err := handler.unmarshal(h.Dispenser, *parts)
+	if err != nil {
 		return nil, err
 	}
+	if !handler.ReportOnly {
+		*parts = append(*parts, part)
+	}
 	return h.NewRoute(matcher, handler), nil
+}
+
+// partsBefore returns the list of the parts that stand before a directive in its
+// block, with the same matcher. They become handlers of one route.
+func partsBefore(h httpcaddyfile.Helper, matcher caddy.ModuleMap) *[]policy.Part {
+	// All sites have the same state, and a block begins with a copy of the state of
+	// the one around it.
+	type key struct{ site, block uintptr }
+	const name = "http.handlers.cors"
+	block := key{block: reflect.ValueOf(h.BlockState).Pointer()}
+	if segments := segmentsOf(h); segments.IsValid() {
+		block.site = segments.Pointer()
+	}
+	lists, ok := h.BlockState[name].(map[key]map[string]*[]policy.Part)
+	if !ok {
+		lists = make(map[key]map[string]*[]policy.Part)
+		h.BlockState[name] = lists
+	}
+	if lists[block] == nil {
+		lists[block] = make(map[string]*[]policy.Part)
+	}
+	encoded, err := json.Marshal(matcher)
+	if err != nil || lists[block][string(encoded)] == nil {
+		lists[block][string(encoded)] = new([]policy.Part)
+	}
+	return lists[block][string(encoded)]
+}
+
+// segmentsOf returns the tokens of the site that a directive is in: the directive sees
+// only its own, but Caddy's helper has them. It returns the zero Value where this
+// version of Caddy keeps them elsewhere.
+func segmentsOf(h httpcaddyfile.Helper) reflect.Value {
+	segments := reflect.ValueOf(h).FieldByName("parentBlock")
+	if segments.Kind() == reflect.Struct {
+		segments = segments.FieldByName("Segments")
+	}
+	if segments.Kind() != reflect.Slice {
+		return reflect.Value{}
+	}
+	return segments
 }
 
 // looksAtOrigin reports whether a matcher set has to do with the header Origin: by
@@ -62,16 +107,11 @@ func looksAtOrigin(matcher caddy.ModuleMap) bool {
 var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|header\w*[(\[].*['"]origin\\?['"]`)
 
 // othersCatchTheRest reports whether another cors of the block of the one in a line
-// applies to all requests: it then sets Vary where the first does not match.
-//
-// A directive sees only its own tokens, but Caddy's helper has those of the site.
-// Where this version of Caddy keeps them elsewhere, there is a warning too many.
+// applies to all requests: it then sets Vary where the first does not match. If the
+// tokens of the site are not known, there is a warning too many.
 func othersCatchTheRest(h httpcaddyfile.Helper, file string, line int) bool {
-	segments := reflect.ValueOf(h).FieldByName("parentBlock")
-	if segments.Kind() == reflect.Struct {
-		segments = segments.FieldByName("Segments")
-	}
-	if segments.Kind() != reflect.Slice {
+	segments := segmentsOf(h)
+	if !segments.IsValid() {
 		return false
 	}
 	blocks, opened := []int{0}, 0 // the open blocks, and how many have been opened
@@ -140,24 +180,36 @@ func tokenAt(tokens reflect.Value, i int) (text string, at tokenPlace) {
 // Subdirectives that take a list, except dangerously_allow, may repeat, and add
 // up. So may dynamic, whose sources are tried in order.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	_, err := h.unmarshal(d, nil)
+	return err
+}
+
+// unmarshal sets up the handler from Caddyfile tokens, and judges it as a part of a
+// policy that other parts stand before.
+func (h *Handler) unmarshal(d *caddyfile.Dispenser, before []policy.Part) (part policy.Part, err error) {
 	d.Next() // consume directive name
 	line := d.Line()
 	at := new(places)
 	at.note(d, "", "")
 	unmarshalOrigins(d, at, &h.AllowOrigins)
 	if err := unmarshalBlock(d, "cors", at, h.subdirectives(d, at), nearestSubdirective); err != nil {
-		return err
+		return part, err
 	}
 	if len(h.AllowOrigins)+len(h.AllowOriginsRegexp)+len(h.DynamicOriginsRaw) == 0 {
-		return d.Err("no origins: " + unsetVariables(d, line) + "write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
+		return part, d.Err("no origins: " + unsetVariables(d, line) + "write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
 	}
 	if slices.Contains(h.AllowOrigins, "") {
 		if unset := unsetVariables(d, line); unset != "" {
-			return d.Err("allow_origins: " + unset + "set it, or remove the entry")
+			return part, d.Err("allow_origins: " + unset + "set it, or remove the entry")
 		}
 	}
-	_, findings := inUse.Compile(h.literals())
-	return at.err(&findings.Problems)
+	part.Config = h.literals()
+	if !h.ReportOnly {
+		part.Config.Earlier = before
+	}
+	compiled, findings := inUse.Compile(part.Config)
+	part.Policy = compiled
+	return part, at.err(&findings.Problems)
 }
 
 // literals returns the configuration as far as it can be judged before the config
