@@ -190,7 +190,7 @@ var sites = []site{
 		page: "mercure",
 		change: []string{
 			"\t\tanonymous\n", "\t\tanonymous\n\t\tcors_origins https://admin.example.com\n",
-			"\tcors https://app.example.com {\n\t\tallow_headers Authorization\n\t\tallow_credentials\n\t\texpose_headers Link\n\t}\n", "",
+			"\tcors https://app.example.com {\n\t\tallow_headers Authorization Content-Type\n\t\tallow_credentials\n\t\texpose_headers Link\n\t}\n", "",
 		},
 		calls: []call{
 			from(admin, readable(admin, credentials)).at(hub),
@@ -227,7 +227,7 @@ var sites = []site{
 			from(admin, readable(admin, credentials)),
 			from(evil, denied()),
 			from("", denied()),
-			preflight(admin, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+admin, credentials, "Access-Control-Allow-Methods: PUT, DELETE", varyAll)),
+			preflight(admin, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+admin, credentials, "Access-Control-Allow-Methods: PUT, DELETE", "Access-Control-Allow-Headers: Content-Type", varyAll)),
 			refused(evil),
 		},
 	},
@@ -242,7 +242,7 @@ var (
 )
 
 var loginPreflight = preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app, credentials,
-	"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization", varyAll))
+	"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization, Content-Type", varyAll))
 
 const hub = "/.well-known/mercure?topic=https://example.com/books/1"
 
@@ -254,7 +254,7 @@ var hubCalls = []call{
 	from(app, hubReadable).at(hub).by(http.MethodPost).answers(http.StatusUnauthorized),
 	from(admin, denied()).at(hub).by(http.MethodPost).answers(http.StatusUnauthorized),
 	preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app, credentials, "Access-Control-Allow-Methods: GET, HEAD, POST",
-		"Access-Control-Allow-Headers: Authorization", "Access-Control-Expose-Headers: Link", varyAll)).at(hub),
+		"Access-Control-Allow-Headers: Authorization, Content-Type", "Access-Control-Expose-Headers: Link", varyAll)).at(hub),
 	refused(admin).at(hub),
 	from(app, hubReadable).having("Link", hubLink),
 	from(admin, denied()).having("Link", hubLink),
