@@ -169,7 +169,7 @@ var mistakes = []mistake{
 		site: bare, fixed: whole, preflight: answer{204, []string{allowed, allowed}},
 	},
 	{
-		section: "Several origins are allowed", cause: "An error page has fields of its own",
+		section: "Several origins are allowed", cause: "An error page has headers of its own",
 		site:     api("cors https://app.example.com\nerror 500\nhandle_errors {\nreverse_proxy localhost:3000\n}"),
 		fixed:    api("cors https://app.example.com\nerror 500\nhandle_errors {\ncors https://app.example.com\nreverse_proxy localhost:3000\n}"),
 		response: answer{fields: []string{"Access-Control-Allow-Origin: *"}},

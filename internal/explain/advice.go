@@ -75,10 +75,14 @@ var advices = map[browser.Code]advice{
 			if m.Status != 0 {
 				status = ": it is " + strconv.Itoa(m.Status)
 			}
-			return "The browser sent a preflight (OPTIONS) before the request, and the status of the response is not 200 to 299" + status + ". The origin is not listed, or something else than cors answered, such as the application or authentication."
+			cause := "The response allows the origin, so something else than cors answered, such as the application."
+			if m.Browser == WebKit { // it checks the status first
+				cause = "The origin is not listed, or something else than cors answered, such as the application or authentication."
+			}
+			return "The browser sent a preflight (OPTIONS) before the request, and the status of the response is not 200 to 299" + status + ". " + cause
 		},
 		func(m *Message) []Fix {
-			return []Fix{{When: "Let cors answer preflights at the level of the site" + m.at() + ", without preflight_passthrough", Caddyfile: m.directive(false)}}
+			return []Fix{{When: "Let cors answer preflights" + m.at() + ", outside of handle and route, and without preflight_passthrough", Caddyfile: m.directive(false)}}
 		},
 	},
 	browser.MalformedAllowMethods: {
