@@ -60,26 +60,34 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // block, with the same matcher. They become handlers of one route.
 func partsBefore(h httpcaddyfile.Helper, matcher caddy.ModuleMap) *[]policy.Part {
 	// All sites have the same state, and a block begins with a copy of the state of
-	// the one around it.
-	type key struct{ site, block uintptr }
-	const name = "http.handlers.cors"
-	block := key{block: reflect.ValueOf(h.BlockState).Pointer()}
-	if segments := segmentsOf(h); segments.IsValid() {
-		block.site = segments.Pointer()
-	}
-	lists, ok := h.BlockState[name].(map[key]map[string]*[]policy.Part)
-	if !ok {
-		lists = make(map[key]map[string]*[]policy.Part)
-		h.BlockState[name] = lists
-	}
-	if lists[block] == nil {
-		lists[block] = make(map[string]*[]policy.Part)
+	// the one around it. So the state alone does not say which block this is.
+	type place struct{ site, block uintptr }
+	type block struct {
+		state map[string]any // kept, so that no other block has its state at this address
+		parts map[string]*[]policy.Part
 	}
 	encoded, err := json.Marshal(matcher)
-	if err != nil || lists[block][string(encoded)] == nil {
-		lists[block][string(encoded)] = new([]policy.Part)
+	if h.BlockState == nil || err != nil {
+		return new([]policy.Part)
 	}
-	return lists[block][string(encoded)]
+	const name = "http.handlers.cors"
+	blocks, ok := h.BlockState[name].(map[place]block)
+	if !ok {
+		blocks = make(map[place]block)
+		h.BlockState[name] = blocks
+	}
+	at := place{block: reflect.ValueOf(h.BlockState).Pointer()}
+	if segments := segmentsOf(h); segments.IsValid() {
+		at.site = segments.Pointer()
+	}
+	if _, ok := blocks[at]; !ok {
+		blocks[at] = block{h.BlockState, make(map[string]*[]policy.Part)}
+	}
+	parts := blocks[at].parts
+	if parts[string(encoded)] == nil {
+		parts[string(encoded)] = new([]policy.Part)
+	}
+	return parts[string(encoded)]
 }
 
 // segmentsOf returns the tokens of the site that a directive is in: the directive sees

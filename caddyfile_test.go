@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -242,5 +243,20 @@ func TestUnsetVariables(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "CORS_TEST_OTHER") {
 			t.Errorf("%s: names a variable of another directive: %v", directive, err)
 		}
+	}
+}
+
+// TestAdaptManyBlocks: a cors does not take those of another block for parts of its
+// policy, whose state the collector may have freed.
+func TestAdaptManyBlocks(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	var site strings.Builder
+	site.WriteString("http://localhost:9080 {\n\tcors https://b.example\n")
+	for i := range 500 {
+		fmt.Fprintf(&site, "\thandle /%d/* {\n\t\tcors https://a.example\n\t}\n", i)
+	}
+	site.WriteString("}\n")
+	if _, err := adapt(site.String()); err != nil {
+		t.Error(err)
 	}
 }
