@@ -72,12 +72,16 @@ func (c *Config) cacheKey() (key cacheKey, ok bool) {
 	if len(c.Sources)+len(c.Earlier) > 0 || slices.ContainsFunc(c.Origins, hasPlaceholder) {
 		return key, false
 	}
-	text := make([]byte, 0, 512)
+	hash, text := sha256.New(), make([]byte, 0, 512)
 	for _, list := range [][]string{c.Origins, c.Regexps, c.Methods, c.RequestHeaders, c.ExposeHeaders, c.Waivers, c.Accepted} {
 		text = binary.AppendUvarint(text, uint64(len(list)))
 		for _, s := range list {
 			text = binary.AppendUvarint(text, uint64(len(s)))
 			text = append(text, s...)
+			if len(text) >= 256 { // there may be a million
+				hash.Write(text)
+				text = text[:0]
+			}
 		}
 	}
 	for _, flag := range []bool{c.Credentials, c.Timing, c.PrivateNetwork, c.PreflightPassthrough, c.RejectDisallowed, c.Shared, c.MaxAge != nil} {
@@ -90,5 +94,7 @@ func (c *Config) cacheKey() (key cacheKey, ok bool) {
 		text = binary.AppendVarint(text, int64(*c.MaxAge))
 	}
 	text = binary.AppendVarint(text, int64(c.PreflightStatus))
-	return sha256.Sum256(text), true
+	hash.Write(text)
+	hash.Sum(key[:0])
+	return key, true
 }

@@ -168,10 +168,6 @@ func (c *compiler) other(entry string) {
 // does: each way to admit an origin ends here.
 func (c *compiler) judge(claim *Claim) {
 	v := &claim.Verdict
-	name := claim.Option
-	if claim.Entry != "" {
-		name += " " + origins.Quote(claim.Entry)
-	}
 	if claim.Runtime || v.Unproven {
 		c.mayNeed(WaiverInsecure)
 	}
@@ -180,7 +176,7 @@ func (c *compiler) judge(claim *Claim) {
 	}
 	switch {
 	case v.Dead:
-		c.problem(claim.Option, claim.Entry, "%s: never matches, since it must match the whole of an origin as browsers send it; %s", name, adviceWhenDead(claim))
+		c.problem(claim.Option, claim.Entry, "%s: never matches, since it must match the whole of an origin as browsers send it; %s", claim.name(), adviceWhenDead(claim))
 		return
 	case v.Insecure != "" && c.credentials:
 		c.needed[WaiverInsecure] = true
@@ -189,22 +185,23 @@ func (c *compiler) judge(claim *Claim) {
 			if v.Insecure != claim.Entry {
 				admits = " admits " + origins.Quote(v.Insecure) + ", which"
 			}
-			c.problem(claim.Option, claim.Entry, "%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; %s"+acceptRisk+WaiverInsecure, name, admits, adviceWhenInsecure(claim))
+			c.problem(claim.Option, claim.Entry, "%s:%s is insecure: with allow_credentials, anyone on the network path of an http page can read your users' data; %s"+acceptRisk+WaiverInsecure, claim.name(), admits, adviceWhenInsecure(claim))
 		}
 	}
 	switch {
 	case v.Open:
-		c.judgeOpen(claim, name)
+		c.judgeOpen(claim)
 	case c.credentials && len(v.Domains) > 1:
-		c.findings.Notes.add(Message{claim.Option, claim.Entry, fmt.Sprintf("%s: admits origins of %s", name, strings.Join(v.Domains, ", "))})
+		c.findings.Notes.add(Message{claim.Option, claim.Entry, fmt.Sprintf("%s: admits origins of %s", claim.name(), strings.Join(v.Domains, ", "))})
 	}
 }
 
 // judgeOpen judges a claim that admits origins that strangers can obtain.
-func (c *compiler) judgeOpen(claim *Claim, name string) {
+func (c *compiler) judgeOpen(claim *Claim) {
 	claim.Advice = advice(claim)
 	if c.findings.Open == nil {
-		c.findings.Open = claim
+		first := *claim // so that the others need no memory
+		c.findings.Open = &first
 	}
 	why := "strangers can obtain an origin that it allows"
 	switch {
@@ -222,12 +219,12 @@ func (c *compiler) judgeOpen(claim *Claim, name string) {
 		}
 	}
 	if !c.credentials {
-		c.warn(claim.Option, claim.Entry, "%s: %s", name, why)
+		c.warn(claim.Option, claim.Entry, "%s: %s", claim.name(), why)
 		return
 	}
 	c.needed[WaiverOpen] = true
 	if !c.waived(WaiverOpen) {
-		c.problem(claim.Option, claim.Entry, "%s: %s, and with allow_credentials strangers could read your users' data; %s"+acceptRisk+WaiverOpen, name, why, claim.Advice)
+		c.problem(claim.Option, claim.Entry, "%s: %s, and with allow_credentials strangers could read your users' data; %s"+acceptRisk+WaiverOpen, claim.name(), why, claim.Advice)
 	}
 }
 

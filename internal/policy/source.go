@@ -84,3 +84,11 @@ type Claim struct {
 	// where the verdict says enough.
 	Why, Advice string
 }
+
+// name returns how messages name the claim.
+func (c *Claim) name() string {
+	if c.Entry == "" {
+		return c.Option
+	}
+	return c.Option + " " + origins.Quote(c.Entry)
+}
