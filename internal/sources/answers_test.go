@@ -85,8 +85,8 @@ func TestAnswersInFlight(t *testing.T) {
 			ask(fmt.Sprintf("https://%d.example", i))
 		}
 		synctest.Wait()
-		if n := e.total() - before; n != 3 || failed.Load()+yes.Load() != 0 || a.known.queue.Len() != asked-3 {
-			t.Errorf("%d in flight, %d failed, %d yes, %d wait, want 3, 0, 0 and 47", n, failed.Load(), yes.Load(), a.known.queue.Len())
+		if n := e.total() - before; n != 3 || failed.Load()+yes.Load() != 0 || queued(a) != asked-3 {
+			t.Errorf("%d in flight, %d failed, %d yes, %d wait, want 3, 0, 0 and 47", n, failed.Load(), yes.Load(), queued(a))
 		}
 		time.Sleep(2 * time.Second) // the known ones are stale
 		for i := range 3 {

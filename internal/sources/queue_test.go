@@ -97,7 +97,7 @@ func TestQueueBounds(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n := a.known.queue.Len(); n != maxQueue || e.total() != 1 {
+		if n := queued(a); n != maxQueue || e.total() != 1 {
 			t.Errorf("%d wait, and %d are asked, want 64 and 1", n, e.total())
 		}
 		time.Sleep(3 * time.Second)
@@ -174,12 +174,12 @@ func TestQueueLeft(t *testing.T) {
 		ask(ctx, "https://left.example", context.Canceled)
 		ask(ctx, "https://both.example", context.Canceled)
 		ask(t.Context(), "https://both.example", nil)
-		if n := a.known.queue.Len(); n != 2 {
+		if n := queued(a); n != 2 {
 			t.Errorf("%d wait, want 2", n)
 		}
 		cancel()
 		synctest.Wait()
-		if n := a.known.queue.Len(); n != 1 {
+		if n := queued(a); n != 1 {
 			t.Errorf("%d wait, want 1", n)
 		}
 		close(release)
@@ -249,7 +249,7 @@ func TestQueueReload(t *testing.T) {
 			synctest.Wait()
 		}
 		ask(old, 0)
-		if n := old.known.queue.Len(); n != waiting-1 {
+		if n := queued(old); n != waiting-1 {
 			t.Errorf("%d wait", n)
 		}
 		working := newEndpoint(slow(time.Millisecond))
@@ -296,7 +296,7 @@ func TestQueueRenewals(t *testing.T) {
 		expectAtOnce()
 		asking.Go(func() { expect(t, strict, "https://known.example", "host.example", false, false) })
 		synctest.Wait()
-		if n := patient.known.queue.Len(); n != 1 {
+		if n := queued(patient); n != 1 {
 			t.Fatalf("%d wait, want 1", n)
 		}
 		expectAtOnce()

@@ -84,6 +84,14 @@ func hang(ctx context.Context, _ question) (int, error) {
 	return 0, ctx.Err()
 }
 
+// queued returns how many questions wait. Timers take questions out of the queue, and
+// nothing but the lock comes between them and a test.
+func queued(a *Asker) int {
+	a.known.mu.Lock()
+	defer a.known.mu.Unlock()
+	return a.known.queue.Len()
+}
+
 // newTestAsker returns an Asker of the endpoint. A limit that is 0 has a default.
 func newTestAsker(t testing.TB, e *endpoint, limits Limits) *Asker {
 	t.Helper()
