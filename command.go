@@ -48,7 +48,7 @@ var furtherCommands []func() *cobra.Command
 // Exit statuses of `caddy cors check`, `explain` and `list`.
 const (
 	exitBlocked = 1 // the call is blocked, or the list is bad
-	exitUnknown = 2 // there is no answer
+	exitUnknown = 2 // the command cannot tell
 )
 
 func checkCommand() *cobra.Command {

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,37 +60,19 @@ func (s *site) startCaddy(pages, upstream string) {
 
 // readLog reads Caddy's log: the requests to the API, and all else.
 func (s *site) readLog(r io.Reader, log *strings.Builder) {
-	for lines := bufio.NewReader(r); ; {
-		line, err := lines.ReadString('\n')
+	caddy.ReadLog(r, log, func(request caddy.Request) {
+		u, err := url.Parse(request.URI)
 		if err != nil {
 			return
 		}
-		var entry struct {
-			Logger  string
-			Request struct {
-				Proto   string
-				Method  string
-				URI     string
-				Headers http.Header
-			}
-		}
-		if json.Unmarshal([]byte(line), &entry) != nil || !strings.HasPrefix(entry.Logger, "http.log.access") {
-			log.WriteString(line)
-			continue
-		}
-		u, err := url.Parse(entry.Request.URI)
-		if err != nil {
-			log.WriteString(line)
-			continue
-		}
 		s.mu.Lock()
-		s.protocols[entry.Request.Proto]++
+		s.protocols[request.Proto]++
 		key := u.Query().Get("cell")
 		if key == "" {
-			key = u.Path + " " + entry.Request.Headers.Get("Origin")
+			key = u.Path + " " + request.Headers.Get("Origin")
 		}
 		seen := s.seen[key]
-		if entry.Request.Method == http.MethodOptions {
+		if request.Method == http.MethodOptions {
 			seen.preflights++
 		} else {
 			seen.requests++
@@ -100,5 +80,5 @@ func (s *site) readLog(r io.Reader, log *strings.Builder) {
 		s.seen[key] = seen
 		s.mu.Unlock()
 		s.changed()
-	}
+	})
 }

@@ -33,7 +33,7 @@ type result struct {
 	Value        string `json:"value"`
 	Error        string `json:"error"`
 	Silent       bool   `json:"silent"` // the client does not say that it has failed
-	Broken       string `json:"broken"` // why there is no result
+	Broken       string `json:"broken"` // why the script gave up
 	Milliseconds int    `json:"milliseconds"`
 }
 

@@ -3,10 +3,8 @@ package clients
 import (
 	"bufio"
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -101,35 +99,18 @@ func (p *place) start() {
 
 // readLog reads Caddy's log: the requests to the APIs, and all else.
 func (p *place) readLog(r io.Reader, log *strings.Builder) {
-	for lines := bufio.NewReader(r); ; {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		var entry struct {
-			Logger  string
-			Request struct {
-				Proto   string
-				Host    string
-				Method  string
-				Headers http.Header
-			}
-		}
-		if json.Unmarshal([]byte(line), &entry) != nil || !strings.HasPrefix(entry.Logger, "http.log.access") {
-			log.WriteString(line)
-			continue
-		}
+	caddy.ReadLog(r, log, func(request caddy.Request) {
 		p.mu.Lock()
-		if p.seen[entry.Request.Host] == nil {
-			p.seen[entry.Request.Host] = make(map[string]bool)
+		if p.seen[request.Host] == nil {
+			p.seen[request.Host] = make(map[string]bool)
 		}
-		p.seen[entry.Request.Host][entry.Request.Method] = true
-		_, port, _ := strings.Cut(entry.Request.Host, ":")
-		if entry.Request.Headers.Get("Sec-Websocket-Key") == "" { // browsers use HTTP/1.1 for those
-			p.spoken[port][entry.Request.Proto]++
+		p.seen[request.Host][request.Method] = true
+		_, port, _ := strings.Cut(request.Host, ":")
+		if request.Headers.Get("Sec-Websocket-Key") == "" { // browsers use HTTP/1.1 for those
+			p.spoken[port][request.Proto]++
 		}
 		p.mu.Unlock()
-	}
+	})
 }
 
 // install installs the packages of package-lock.json, if they are not there.
@@ -147,7 +128,7 @@ func install(t *testing.T) {
 	if there, err := os.Stat("node_modules/.package-lock.json"); err == nil && !there.ModTime().Before(lock.ModTime()) {
 		return
 	}
-	// What the packages would do after their installation is not needed.
+	// The packages work without the scripts that they run after their installation.
 	if out, err := exec.Command("npm", "ci", "--ignore-scripts").CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}

@@ -88,8 +88,7 @@ func TestCacheKeyHasEachOption(t *testing.T) {
 	}
 }
 
-// TestCacheFrees checks that policies that are no longer used leave nothing behind,
-// and that those in use stay.
+// TestCacheFrees: unused policies leave nothing behind, and those in use stay.
 func TestCacheFrees(t *testing.T) {
 	var cache Cache
 	kept, _ := cache.Compile(&Config{Origins: []string{"https://kept.example"}})

@@ -2,11 +2,14 @@
 package caddy
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -136,4 +139,31 @@ func FreePorts(t *testing.T, n int) []string {
 		ports[i] = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports
+}
+
+// Request is a request in Caddy's access log.
+type Request struct {
+	Proto, Host, Method, URI string
+
+	Headers http.Header
+}
+
+// ReadLog reads Caddy's log to its end: it hands the requests to seen, and all else to
+// log.
+func ReadLog(r io.Reader, log *strings.Builder, seen func(Request)) {
+	for lines := bufio.NewReader(r); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		var entry struct {
+			Logger  string
+			Request Request
+		}
+		if json.Unmarshal([]byte(line), &entry) != nil || !strings.HasPrefix(entry.Logger, "http.log.access") {
+			log.WriteString(line)
+			continue
+		}
+		seen(entry.Request)
+	}
 }

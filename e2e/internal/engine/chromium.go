@@ -186,22 +186,12 @@ func (c *cdp) open(ctx context.Context, url string) error {
 }
 
 func (c *cdp) evaluate(ctx context.Context, promise string) (string, error) {
-	var evaluated struct {
-		Result struct {
-			Value json.RawMessage `json:"value"`
-		} `json:"result"`
-		Exception json.RawMessage `json:"exceptionDetails"`
-	}
+	var evaluated evaluation
 	err := c.command(ctx, "Runtime.evaluate", object{"expression": promise, "awaitPromise": true, "returnByValue": true}, &evaluated)
-	if err == nil && evaluated.Exception != nil {
-		err = fmt.Errorf("%s", evaluated.Exception)
-	}
 	if err != nil {
 		return "", err
 	}
-	var text string
-	err = json.Unmarshal(evaluated.Result.Value, &text)
-	return text, err
+	return evaluated.text()
 }
 
 func (c *cdp) resize(ctx context.Context, width, height int) error {

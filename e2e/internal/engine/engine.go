@@ -5,6 +5,8 @@ package engine
 import (
 	"bufio"
 	"crypto/x509"
+	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -183,4 +185,21 @@ func (s *Session) Messages() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.console)
+}
+
+// evaluation is what the DevTools protocol and WebDriver BiDi answer to an expression.
+type evaluation struct {
+	Result struct {
+		Value json.RawMessage `json:"value"`
+	} `json:"result"`
+	Exception json.RawMessage `json:"exceptionDetails"`
+}
+
+// text returns the value, which has to be a string.
+func (e *evaluation) text() (text string, err error) {
+	if e.Exception != nil {
+		return "", errors.New(string(e.Exception))
+	}
+	err = json.Unmarshal(e.Result.Value, &text)
+	return text, err
 }

@@ -3,9 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 
 	"github.com/coder/websocket"
@@ -78,22 +76,12 @@ func (b *bidi) open(ctx context.Context, url string) error {
 }
 
 func (b *bidi) evaluate(ctx context.Context, promise string) (string, error) {
-	var evaluated struct {
-		Result struct {
-			Value json.RawMessage `json:"value"`
-		} `json:"result"`
-		Exception json.RawMessage `json:"exceptionDetails"`
-	}
+	var evaluated evaluation
 	err := b.command(ctx, "script.evaluate", object{"expression": promise, "target": object{"context": b.context}, "awaitPromise": true}, &evaluated)
-	if err == nil && evaluated.Exception != nil {
-		err = fmt.Errorf("%s", evaluated.Exception)
-	}
 	if err != nil {
 		return "", err
 	}
-	var text string
-	err = json.Unmarshal(evaluated.Result.Value, &text)
-	return text, err
+	return evaluated.text()
 }
 
 func (b *bidi) resize(ctx context.Context, width, height int) error {
