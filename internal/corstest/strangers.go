@@ -22,13 +22,26 @@ type Registry struct {
 // ReadRegistry reads lists in the format of publicsuffix.org.
 func ReadRegistry(t testing.TB, files ...string) *Registry {
 	t.Helper()
-	r := &Registry{rules: make(map[string]bool), above: make(map[string]bool)}
+	var lists []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line := range strings.Lines(string(text)) {
+		lists = append(lists, string(text))
+	}
+	r := NewRegistry(lists...)
+	if len(r.names) < 10_000 {
+		t.Fatalf("only %d rules", len(r.names))
+	}
+	return r
+}
+
+// NewRegistry returns the registry of lists in the format of publicsuffix.org.
+func NewRegistry(lists ...string) *Registry {
+	r := &Registry{rules: make(map[string]bool), above: make(map[string]bool)}
+	for _, list := range lists {
+		for line := range strings.Lines(list) {
 			rule := strings.TrimSpace(line)
 			// Each home has a home.arpa of its own.
 			if rule != "" && !strings.HasPrefix(rule, "//") && rule != "home.arpa" {
@@ -41,9 +54,6 @@ func ReadRegistry(t testing.TB, files ...string) *Registry {
 		for _, parent, ok := strings.Cut(name, "."); ok; _, parent, ok = strings.Cut(parent, ".") {
 			r.above[parent] = true
 		}
-	}
-	if len(r.names) < 10_000 {
-		t.Fatalf("only %d rules", len(r.names))
 	}
 	return r
 }
@@ -73,7 +83,7 @@ func (r *Registry) Domain(origin string) string {
 		case addr.Is4() && (addr.As4()[0] == 0 || addr.As4()[0] >= 224):
 			return ""
 		}
-		return addr.String()
+		return rest
 	}
 	labels := strings.Split(strings.TrimSuffix(rest, "."), ".")
 	from := func(i int) string { return strings.Join(labels[i:], ".") }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
 	"github.com/seed-56c1dbac/caddy-cors/internal/suffixes"
 )
@@ -135,16 +136,27 @@ func TestOpenExpressions(t *testing.T) {
 	}
 }
 
-// toyList has a rule of each kind in letters that are few.
-var toyList = suffixes.Parse("a\nb.a\n*.b\n!c.b\nc\nx.c\nx.b.c\n*.a.b.c")
+// toyRules has a rule of each kind in letters that are few.
+const toyRules = "a\nb.a\n*.b\n!c.b\nc\nx.c\nx.b.c\n*.a.b.c"
+
+var (
+	toyList     = suffixes.Parse(toyRules)
+	toyRegistry = corstest.NewRegistry(toyRules)
+)
 
 // tokens are what the expressions of FuzzAnalyze are made of.
 var tokens = []string{
 	"https://", "https://", "http://", "https?://", "x://", `\.`, `\.`, ".", "a", "b", "c", "x", "ab", "[ab]", "[^a]", "[a-c]", ".*", ".+", "(", ")", "|", "?", "*", "+",
 	"{2}", "{0,3}", "$", "^", `\b`, `\B`, ":1", `(:\d+)?`, ":[18]0", "(?i:A)", `\Qa.b\E`, "()", "[[:word:]]", "(?:", "-",
+	`\[`, `\]`, "::", ":", "2001:", "fd00:", "0", "1", "2", `1\.2\.3\.`, `10\.`, `127\.`, `\d+`, "[0-9a-f:]+",
 }
 
-// FuzzAnalyze compares the analysis with brute force: all hosts of a few letters.
+// addresses are hosts of the samples that are not names.
+var addresses = strings.Fields(`1.2.3.1 1.2.3.12 2.1.0.1 203.0.113.7 100.64.0.1 10.1.2.1 127.0.0.1 127.1.2.1 192.168.1.1 172.16.0.1 169.254.1.1 0.0.0.0 224.0.0.1
+	[2001:db8::7] [2001::] [2001::1] [2001:1::a] [2001:a:b:c:1:2:3:1] [20::a] [::1] [::] [::2] [fd00::1] [fd00:a::1] [a::1] [fe80::1] [::ffff:102:301]`)
+
+// FuzzAnalyze compares the analysis with brute force: all hosts of a few letters, and
+// some addresses.
 func FuzzAnalyze(f *testing.F) {
 	index := func(token string) byte { return byte(slices.Index(tokens, token)) }
 	for _, expr := range [][]string{
@@ -154,6 +166,11 @@ func FuzzAnalyze(f *testing.F) {
 		{"https://", "(", ".+", `\.`, ")", "?", "c", `\.`, "b", `(:\d+)?`},
 		{"x://", "[a-c]", ".*"},
 		{"https://", ".*", `\b`, "c", `\.`, "c", "$"},
+		{"https://", ".*", ":[18]0", "b", "c", ".*"}, // admits only addresses
+		{"https://", `\[`, "2001:", ":", "[ab]", `\]`},
+		{"http://", `\[`, "fd00:", "[0-9a-f:]+", `\]`},
+		{"https?://", `1\.2\.3\.`, "1", "2", "?", `(:\d+)?`},
+		{"https?://", "1", `\d+`, `\.`, "0", `\.`, "0", `\.`, "1"},
 	} {
 		var bytes []byte
 		for _, token := range expr {
@@ -183,19 +200,21 @@ func TestAnalyzeAtRandom(t *testing.T) {
 // samples are all origins of few letters, with their registrable domains.
 var samples = sync.OnceValue(func() map[origins.Origin]string {
 	samples := make(map[origins.Origin]string)
-	var grow func(host string)
-	grow = func(host string) {
+	add := func(host string) {
 		for _, scheme := range []string{"https", "http", "x", "ws"} {
 			for _, port := range []string{"", ":1", ":80", ":443"} {
 				if o, ok := origins.Parse(scheme + "://" + host + port); ok {
-					domain := scheme + "://" + host
-					if strings.HasPrefix(scheme, "http") {
-						domain = toyList.Registrable(host)
-					}
-					samples[o] = domain
+					samples[o] = toyRegistry.Domain(o.String())
 				}
 			}
 		}
+	}
+	for _, host := range addresses {
+		add(host)
+	}
+	var grow func(host string)
+	grow = func(host string) {
+		add(host)
 		if len(host) < 5 {
 			for _, c := range "abcx." {
 				grow(host + string(c))
@@ -221,10 +240,8 @@ func checkAnalysis(t *testing.T, bytes []byte) {
 		if !ok || !re.Match(o) {
 			t.Errorf("%s: origin %q of %q is malformed or does not match", expr.String(), origin, domain)
 		}
-		if o.Scheme() == "http" || o.Scheme() == "https" {
-			if registrable := toyList.Registrable(o.Host()); registrable != domain {
-				t.Errorf("%s: origin %q is of %q, not of %q", expr.String(), origin, registrable, domain)
-			}
+		if registered := toyRegistry.Domain(origin); registered != domain {
+			t.Errorf("%s: origin %q is of %q, not of %q", expr.String(), origin, registered, domain)
 		}
 	}
 	if got.Unproven {
