@@ -18,7 +18,7 @@ const slack = 64
 func NewFieldSet(names []string) FieldSet {
 	s := FieldSet{names: make(map[string]bool, len(names))}
 	for _, name := range names {
-		if name = strings.ToLower(name); !s.names[name] {
+		if name = lower(name); !s.names[name] {
 			s.names[name] = true
 			s.total += len(name) + 1
 		}
@@ -27,7 +27,7 @@ func NewFieldSet(names []string) FieldSet {
 }
 
 // Has reports whether the set has a header. Case does not matter.
-func (s *FieldSet) Has(name string) bool { return s.names[strings.ToLower(name)] }
+func (s *FieldSet) Has(name string) bool { return s.names[lower(name)] }
 
 // Covers reports whether the lines of Access-Control-Request-Headers ask for allowed
 // headers only. Browsers send one line of lower-case names, sorted, each once

@@ -5,8 +5,8 @@ import "strings"
 // MergeVary adds the names in want to the lines of a response's Vary header (RFC 9110,
 // section 12.5.5). If the lines have all of them and no name twice, changed is false and
 // merged is empty. Otherwise merged is a single line with every element once: the
-// existing ones in their spelling and order, then the missing ones. Case does not
-// matter. Elements that are not valid names are kept, and empty ones are removed.
+// existing ones in their spelling and order, then the missing ones. The case of ASCII
+// letters does not matter. Elements that are not valid names are kept, and empty ones are removed.
 //
 // Lines with the element * are not changed: the response varies by everything already.
 // Caches that know a lone * read "*, Origin" as a list of names, and store the response.
@@ -25,13 +25,13 @@ func MergeVary(lines, want []string) (merged string, changed bool) {
 	}
 	isNew := func(element string) bool {
 		if index != nil {
-			key := strings.ToLower(element)
+			key := lower(element)
 			known := index[key]
 			index[key] = true
 			return !known
 		}
 		for _, other := range elements {
-			if strings.EqualFold(other, element) {
+			if equal(other, element) {
 				return false
 			}
 		}
