@@ -12,7 +12,7 @@ import (
 
 // floor is no library, but the least that caddy-cors could take: it has the last
 // word on the response, gives each response values of its own, names its decision
-// in the variables of the request, and counts. It
+// in the variables of the request, with the reason for a denial, and counts. It
 // parses no origin and knows exact ones only, removes and merges nothing, looks at
 // nothing that a preflight asks for, and logs nothing.
 var floor = library{
@@ -20,7 +20,7 @@ var floor = library{
 	lacks: func(pattern string) bool { return strings.Contains(pattern, "*") },
 }
 
-var floorResult any = "allowed"
+var floorResult, floorReason any = "allowed", "origin"
 
 type floorHandler struct {
 	allowed map[string]bool
@@ -52,12 +52,16 @@ var floorFields = [6]struct{ name, value string }{
 
 func (f *floorHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	f.counter.Inc()
+	origin := r.Header["Origin"]
+	allowed := len(origin) == 1 && f.allowed[origin[0]]
 	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
 		vars["cors.result"] = floorResult
+		if len(origin) > 0 && !allowed {
+			vars["cors.reason"] = floorReason
+		}
 	}
-	origin := r.Header["Origin"]
 	switch {
-	case len(origin) != 1 || !f.allowed[origin[0]]:
+	case !allowed:
 		return next.ServeHTTP(&floorOther{ResponseWriter: w}, r)
 	case r.Method == http.MethodOptions && len(r.Header["Access-Control-Request-Method"]) > 0:
 		setFloorFields(w.Header(), make([]string, 6), origin[0])

@@ -130,10 +130,13 @@ func (ix *Index) AllowsExact(s string) bool {
 	return len(s) <= MaxLen && ix.exact.has(s)
 }
 
+// HasWildcards reports whether the set has a pattern with a wildcard.
+func (ix *Index) HasWildcards() bool { return len(ix.schemes) > 0 }
+
 // AllowsWildcard reports whether a pattern with a wildcard admits o. It does not
 // allocate.
 func (ix *Index) AllowsWildcard(o Origin) bool {
-	if len(ix.schemes) == 0 {
+	if !ix.HasWildcards() {
 		return false
 	}
 	s := ix.schemes[o.Scheme()]

@@ -118,6 +118,9 @@ var class = func() (table [256]uint8) {
 
 // scanScheme returns the length of the scheme at the start of s, or 0.
 func scanScheme(s string) int {
+	if strings.HasPrefix(s, "https:") { // as nearly always
+		return len("https")
+	}
 	if s == "" || class[s[0]]&lower == 0 {
 		return 0
 	}

@@ -63,12 +63,22 @@ func Compile(config *Config) (*Policy, *Findings) {
 	c.compilePreflightStatus()
 	c.judgeWaivers()
 	c.compileAnswers()
-	c.Policy.patterns = c.patterns.build(c.overrulesInsecure)
+	c.compilePatterns()
 	if c.overrulesInsecure || c.overrulesOpen {
 		c.Overrule(c.overrulesInsecure, c.overrulesOpen)
 	}
 	compiled := c.Policy // a copy, which does not keep the compiler's lists
 	return &compiled, &c.findings
+}
+
+// compilePatterns builds the index of all patterns. Their source has nothing to do
+// where all of them are exact.
+func (c *compiler) compilePatterns() {
+	c.Policy.patterns = c.patterns.build(c.overrulesInsecure)
+	if i := slices.Index(c.sources, Source(c.patterns)); i >= 0 && !c.Policy.patterns.HasWildcards() {
+		c.sources = slices.Delete(c.sources, i, i+1)
+		c.numStatic--
+	}
 }
 
 // problem adds a problem of an entry of an option.
