@@ -35,6 +35,19 @@ func IsCORS(name string) bool {
 	return strings.HasPrefix(name, "access-control-") || name == "timing-allow-origin"
 }
 
+// Lower returns s with its ASCII letters in lower case. It leaves all other bytes, as
+// the names of headers are compared (RFC 9110, section 5.1).
+func Lower(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if i := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZ", c); i >= 0 {
+			c = "abcdefghijklmnopqrstuvwxyz"[i]
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
 // CheckCORS checks the CORS headers and Vary of a response: those that are wanted
 // have the wanted lines, and every other one is absent.
 func CheckCORS(t testing.TB, got, want http.Header) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 func TestNamesAreCanonical(t *testing.T) {
@@ -199,7 +201,7 @@ func FuzzMergeVary(f *testing.F) {
 		elements := func(lines []string) (list []string) {
 			for _, line := range lines {
 				for element := range strings.SplitSeq(line, ",") {
-					if element = asciiLower(strings.Trim(element, " \t")); element != "" {
+					if element = corstest.Lower(strings.Trim(element, " \t")); element != "" {
 						list = append(list, element)
 					}
 				}
@@ -223,18 +225,6 @@ func FuzzMergeVary(f *testing.F) {
 			t.Errorf("%q is merged to %q", lines, got)
 		}
 	})
-}
-
-// asciiLower leaves all that is not ASCII alone.
-func asciiLower(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if i := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZ", c); i >= 0 {
-			c = "abcdefghijklmnopqrstuvwxyz"[i]
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
 }
 
 func BenchmarkMergeVary(b *testing.B) {
