@@ -42,11 +42,12 @@ prints the result. A request that may change something is not sent, only its
 preflight. With --no-check, nothing is sent.
 
 Messages of Firefox do not name the origin of the page, and some of WebKit do not name
-the URL: add --origin and --url. The other options are as in the check command.
+the URL: add --origin and --url. The other options are as in the check command. Of a
+message that is not in English, the command reads only the URL.
 
 Exit status: 0 if the server allows the call now; 1 if it is blocked; 2 if the message
-is not recognized, the server could not be asked, or the command is wrong. With
---no-check: 0 if the message is recognized.
+is not recognized or is not about CORS, the server could not be asked, or the command
+is wrong. With --no-check: 0 if the message is recognized.
 `,
 		Example: `  caddy cors explain "Access to fetch at 'https://api.example.com/items' from origin 'https://app.example.com' has been blocked by CORS policy: No 'Access-Control-Allow-Origin' header is present on the requested resource."
   pbpaste | caddy cors explain --origin https://app.example.com`,

@@ -165,6 +165,10 @@ var mistakes = []mistake{
 		response: answer{fields: []string{"Access-Control-Allow-Origin: *"}},
 	},
 	{
+		section: "Several origins are allowed", cause: "Two layers allow it",
+		site: bare, fixed: whole, response: answer{fields: []string{"Access-Control-Allow-Origin: https://app.example.com, *"}},
+	},
+	{
 		section: "Several origins are allowed", cause: "Two layers allow it", call: put,
 		site: bare, fixed: whole, preflight: answer{204, []string{allowed, allowed}},
 	},

@@ -158,8 +158,10 @@ var advices = map[browser.Code]advice{
 	},
 	NoResponse: {
 		"No response",
-		says("The browser got no response, so CORS is not the reason. Nothing listens, the certificate is not trusted, or an extension blocks the request."),
-		page("Open the URL in a tab, where the browser says more, or ask", "curl -v https://api.example.com/items"),
+		noResponseMeaning,
+		func(m *Message) []Fix {
+			return []Fix{{When: "Open the URL in a tab, where the browser says more, or ask", Page: "curl -v " + shell(m.URL)}}
+		},
 	},
 	RequestMode: {
 		"The page itself forbids it",
@@ -185,11 +187,26 @@ var advices = map[browser.Code]advice{
 	},
 	Unspecified: {
 		"See what was decided",
-		says("The browser kept the response from the page, but this message does not say why. Another line of the console does."),
+		func(m *Message) string {
+			if m.Text == textTranslated {
+				return "Firefox kept the response from the page, and says why in a language that this command does not read. The server can tell the reason."
+			}
+			return "The browser kept the response from the page, but this message does not say why. Another line of the console does."
+		},
 		func(m *Message) []Fix {
 			return []Fix{{When: "Add the page's origin to the cors directive" + m.at() + ", if it is missing", Caddyfile: m.directive(false)}}
 		},
 	},
+}
+
+func noResponseMeaning(m *Message) string {
+	switch {
+	case m.Browser == Node:
+		return "Node.js got no response, and it knows no CORS. The reason follows as the cause: nothing listens, or the certificate is not trusted."
+	case m.Status != 0:
+		return "The server responded with the status " + strconv.Itoa(m.Status) + ", but the page does not get the response. CORS is not the reason."
+	}
+	return "The browser got no response, so CORS is not the reason. Nothing listens, the certificate is not trusted, or an extension blocks the request."
 }
 
 func missingMeaning(m *Message) string {
@@ -302,6 +319,9 @@ func (m *Message) crossRedirect() bool {
 func (m *Message) secured(example string) string {
 	if rest, ok := strings.CutPrefix(m.URL, "http://"); ok {
 		return "https://" + rest
+	}
+	if rest, ok := strings.CutPrefix(m.URL, "ws://"); ok {
+		return "wss://" + rest
 	}
 	return or(m.URL, example)
 }

@@ -145,11 +145,59 @@ func TestDocs(t *testing.T) {
 		}
 		seen[m.Code] = true
 	}
+	for section, text := range tables(string(content)) {
+		for _, message := range text {
+			filled := regexp.MustCompile(`\bURL\b`).ReplaceAllString(message, testURL)
+			filled = strings.NewReplacer("ORIGIN", testOrigin, "NAME", "id").Replace(filled)
+			for name, variant := range variants {
+				m := Recognize(variant(filled))
+				if m == nil || m.section() != section {
+					t.Errorf("%s: %s: %s: got %+v", section, name, filled, m)
+					continue
+				}
+				seen[m.Code] = true
+				if strings.Contains(message, "URL ") && m.URL != testURL {
+					t.Errorf("%s: %s: %s: URL %q", section, name, filled, m.URL)
+				}
+			}
+		}
+	}
+	m := Recognize(`Refused to get unsafe header "X-Total"`)
+	if !strings.Contains(string(content), "`"+m.Text[:len(m.Text)-len(`"{word}"`)]) || m.section() != "A header reads `null`" {
+		t.Errorf("got %+v", m)
+	}
+	seen[m.Code] = true
 	for code := range advices {
 		if !seen[code] && code != PrivateNetwork {
 			t.Errorf("docs/errors.md has no message of %s", code)
 		}
 	}
+}
+
+// tables returns the messages of the tables that have no fenced blocks, by section.
+func tables(content string) map[string][]string {
+	list := map[string][]string{}
+	for _, text := range strings.Split(content, "\n## ")[1:] {
+		section, text, _ := strings.Cut(text, "\n")
+		if section != notCORS && section != advices[NoCrossorigin].section {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			cells := strings.Split(line, " | ")
+			if len(cells) == 2 { // what the page does, and the messages
+				cells[0] = cells[1]
+			}
+			if !strings.HasPrefix(line, "| ") || !strings.Contains(cells[0], "`") {
+				continue
+			}
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[0], -1) {
+				if m[1] != "SecurityError: The operation is insecure." { // not recognized, since it has other reasons
+					list[section] = append(list[section], m[1])
+				}
+			}
+		}
+	}
+	return list
 }
 
 // judge checks what is recognized of a message.

@@ -74,8 +74,14 @@ func (e *Explanation) AskServer(ctx context.Context, m *Message, c check.Check) 
 		e.Error, e.Blocked = "the browser blocks the call whatever the server answers", true
 		return nil
 	}
+	if slices.Contains(notAsked, m.Code) || m.Browser == Node {
+		e.Error = "a check of CORS cannot find the reason of this message"
+		return nil
+	}
 	m.complete(&c)
-	c.Browser = browser.Name(strings.ToLower(m.Browser))
+	if m.Browser != "" {
+		c.Browser = browser.Name(strings.ToLower(m.Browser))
+	}
 	switch {
 	case c.URL == "" && c.Origin == "":
 		e.Error = "the message names neither the URL nor the origin of the page; add --url https://api.example.com/items --origin https://app.example.com"
@@ -93,7 +99,10 @@ func (e *Explanation) AskServer(ctx context.Context, m *Message, c check.Check) 
 }
 
 // ofBrowser are the codes of calls that the browser blocks whatever the server answers.
-var ofBrowser = []browser.Code{UnsupportedScheme, FilePage, MixedContent, RequestMode, BrowserFault}
+var ofBrowser = []browser.Code{UnsupportedScheme, FilePage, MixedContent, RequestMode, BrowserFault, ContentSecurityPolicy, Worker, Frame}
+
+// notAsked are the codes of messages of which the answers about CORS tell nothing.
+var notAsked = []browser.Code{NotExposed, ResourcePolicy, OpaqueResponse, ForbiddenHeader, WebSocket, Cookie, ReferrerPolicy}
 
 // complete fills in what the message tells about the call.
 func (m *Message) complete(c *check.Check) {

@@ -27,19 +27,20 @@ func (h *head) label() string {
 }
 
 var (
-	chromiumHead = lazy(`(?i)access to [a-z ]{1,40}? at (\S+?) (?:\(redirected from (\S+?)\) )?from origin (\S+?) has been blocked by CORS policy: ?`)
+	// A terminal breaks a long URL in two lines, or in three.
+	chromiumHead = lazy(`(?i)access to [a-z ]{1,40}? at (\S+?(?: \S+?){0,2}?) (?:\(redirected from (\S+?(?: \S+?){0,2}?)\) )?from origin (\S+?) has been blocked by CORS policy: ?`)
 	firefoxHead  = lazy(`(?i)cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallows? reading the remote resource at (\S+?)(?: soon)?\. ?\(reason: ?`)
 	// The head of a message that is cut off within it.
-	cutHead = lazy(`(?i)access to [a-z ]{1,40}? at (\S+)(?: from origin (\S+))?|cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallow`)
+	cutHead = lazy(`(?i)access to [a-z ]{1,40}? at (\S+)(?: from origin (\S+))?|cross-origin request (?:blocked|warning): the same origin policy (?:will )?disallow(?:s reading the remote resource at (\S+)\. )?`)
 )
 
 // findHeads returns the heads in a normalized text, in their order.
 func findHeads(line string) (heads []*head) {
 	const most = 50
 	for _, at := range chromiumHead().FindAllStringSubmatchIndex(line, most) {
-		h := &head{browser: Chromium, url: line[at[2]:at[3]], origin: line[at[6]:at[7]], end: at[1]}
+		h := &head{browser: Chromium, url: joined(line[at[2]:at[3]]), origin: line[at[6]:at[7]], end: at[1]}
 		if at[4] >= 0 {
-			h.redirectedFrom = line[at[4]:at[5]]
+			h.redirectedFrom = joined(line[at[4]:at[5]])
 		}
 		heads = append(heads, h)
 	}
@@ -47,6 +48,30 @@ func findHeads(line string) (heads []*head) {
 		heads = append(heads, &head{browser: Firefox, url: line[at[2]:at[3]], end: at[1]})
 	}
 	return heads
+}
+
+// joined returns a URL that was broken into lines.
+func joined(url string) string { return strings.ReplaceAll(url, " ", "") }
+
+// translated matches a message of Firefox in another language than English: the reason
+// follows a colon, mostly in parentheses, and names CORS in every language.
+var translated = lazy(`[(（][^()（）:：]{1,30}[:：] ?[^()（）:：]{0,80}CORS|\pL ?[:：] [^:：]{0,40}CORS .*Access-Control-`)
+
+var anyURL = lazy(`\bhttps?://[^\s<>()（）]+`)
+
+// textTranslated stands for messages in other languages.
+const textTranslated = "Cross-Origin Request Blocked, in another language"
+
+// recognizeTranslated returns the message of a text in another language. It tells
+// nothing but the URL.
+func recognizeTranslated(line string) *Message {
+	to := anyURL().FindString(line)
+	if to == "" || !translated().MatchString(line) {
+		return nil
+	}
+	m := &Message{Browser: Firefox, Code: Unspecified, Text: textTranslated, URL: strings.TrimRight(to, ".,;")}
+	m.clean()
+	return m
 }
 
 // recognizeHead returns the message of a head whose reason is missing or unknown.
@@ -69,7 +94,7 @@ func recognizeHead(line string, heads []*head) *Message {
 			m.URL = at[1]
 		}
 	default:
-		m.Browser = Firefox
+		m.Browser, m.URL = Firefox, at[3]
 	}
 	m.Text = map[string]string{
 		Chromium: "Access to fetch at '{url}' from origin '{origin}' has been blocked by CORS policy",

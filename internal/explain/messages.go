@@ -32,6 +32,7 @@ const (
 // Ranks of messages. Browsers print vague messages beside the one that matters.
 const (
 	specific = iota
+	brief    // of a network panel: the reason in a few words
 	network  // there was no response, or so it seems
 	vague
 )
@@ -67,9 +68,11 @@ var texts = []known{
 	{browser: Chromium, code: browser.InvalidAllowCredentials, text: "Credentials flag is 'true', but the 'Access-Control-Allow-Credentials' header is"},
 	{browser: Chromium, code: browser.PreflightRedirect, text: "Redirect is not allowed for a preflight request"},
 	{browser: Chromium, code: browser.PreflightRedirect, text: "which is disallowed for cross-origin requests that require preflight"},
+	{browser: Chromium, code: browser.PreflightRedirect, text: "Request requires preflight, which is disallowed to follow cross-origin redirect"},
 	{browser: Chromium, code: browser.PreflightStatus, text: "It does not have HTTP ok status"},
 	{browser: Chromium, code: browser.PreflightStatus, text: "Response for preflight does not have HTTP ok status"},
 	{browser: Chromium, code: browser.PreflightStatus, text: "Response for preflight has invalid HTTP status code {status}"},
+	{browser: Chromium, code: browser.PreflightStatus, text: "cannot load {url}. Invalid HTTP status code {status}"},
 	{browser: Chromium, code: browser.MalformedAllowMethods, text: "Cannot parse Access-Control-Allow-Methods response header field in preflight response"},
 	{browser: Chromium, code: browser.MalformedAllowHeaders, text: "Cannot parse Access-Control-Allow-Headers response header field in preflight response"},
 	{browser: Chromium, code: browser.MethodNotAllowed, text: "Method {method} is not allowed by Access-Control-Allow-Methods in preflight response"},
@@ -143,7 +146,7 @@ var texts = []known{
 
 // messages returns the texts, ready to be matched. It compiles the patterns when they are
 // needed first, and not at the start of every Caddy that has this package.
-var messages = sync.OnceValue(func() []known { return compile(texts) })
+var messages = sync.OnceValue(func() []known { return compile(slices.Concat(texts, panels, elsewhere)) })
 
 // lazy returns a function that compiles a pattern when it is needed first.
 func lazy(pattern string) func() *regexp.Regexp {

@@ -5,24 +5,24 @@ import (
 	"unicode"
 )
 
-// Nearest returns the known message that has most of its words in the text, or "" if
-// no message has more than a third of its words there.
+// Nearest returns the known message about CORS that has most of its words in the text, or
+// "" if no message has more than a third of its words there.
 func Nearest(text string) string {
 	words := map[string]bool{}
 	for word := range wordsOf(text[:min(len(text), MaxText)]) {
 		words[word] = true
 	}
 	best, nearest := 0.34, ""
-	for i := range messages() {
+	for i := range texts {
 		all, common := 0, 0
-		for word := range wordsOf(brace().ReplaceAllString(messages()[i].text, "")) {
+		for word := range wordsOf(brace().ReplaceAllString(texts[i].text, "")) {
 			all++
 			if words[word] {
 				common++
 			}
 		}
 		if score := float64(common) / float64(max(all, 3)); score > best {
-			best, nearest = score, messages()[i].text
+			best, nearest = score, texts[i].text
 		}
 	}
 	return nearest

@@ -18,7 +18,7 @@ var entities = strings.NewReplacer(
 // copying, shells and consoles change: quotes, control characters, invisible ones. A
 // quote inside a word is kept, as in "doesn't" and in URLs.
 func normalize(text string) string {
-	text = entities.Replace(escapes().ReplaceAllString(text, ""))
+	text = strings.ReplaceAll(entities.Replace(escapes().ReplaceAllString(text, "")), "[Learn More]", " ") // Firefox's link
 	runes := make([]rune, 0, len(text))
 	for _, c := range text {
 		switch {

@@ -57,10 +57,13 @@ func Recognize(text string) *Message {
 		if m := recognizeCut(text); m != nil {
 			return m
 		}
-		return recognizeHead(line, heads)
+		if m := recognizeHead(line, heads); m != nil {
+			return m
+		}
+		return recognizeTranslated(line)
 	}
 	best := list[0]
-	if best.rank != specific {
+	if best.rank > brief {
 		// The reason can be cut off, while a vague message beside it is whole.
 		if m := recognizeCut(text); m != nil {
 			return m
@@ -154,7 +157,7 @@ func (f *found) message(line string) *Message {
 		m.Value = f.fields["word"]
 	}
 	if status := statusAfter().FindStringSubmatch(line[f.end:]); status != nil {
-		m.Status, _ = strconv.Atoi(status[1])
+		m.Status, _ = strconv.Atoi(status[1] + status[2])
 	} else if f.fields["status"] != "" {
 		m.Status, _ = strconv.Atoi(f.fields["status"])
 	}
@@ -171,8 +174,8 @@ var ofPreflight = []browser.Code{
 }
 
 var (
-	statusAfter  = lazy(`(?i)^[^:]{0,20}\. status code: (\d{3})`)
-	redirectedTo = lazy(`(?i)cross-origin redirection to (\S+) denied by cross-origin resource sharing policy: $`)
+	statusAfter  = lazy(`(?i)^(?:[^:]{0,20}\. status code: (\d{3})| (\d{3}) \()`)
+	redirectedTo = lazy(`(?i)(?:cross-origin redirection to (\S+) denied by cross-origin resource sharing policy|redirect from \S+ to (\S+) has been blocked by cors policy): $`)
 	networkCall  = lazy(`\b([A-Z]{3,10}) (\S+) $`)
 	// Messages that stand beside the one that tells the reason.
 	besides = lazy(`(?i)(?:cannot|failed to) load (\S+?)(?: due to access control checks|[.:] )|\b[A-Z]+ (\S+) net::ERR_|origin (\S+) is therefore not allowed access`)
@@ -181,14 +184,11 @@ var (
 // look looks for what the message itself does not tell in the text around it: after
 // it first, and then before it.
 func (f *found) look(line string, m *Message) {
-	if m.URL != "" && m.Origin != "" {
-		return
-	}
 	before := line[max(f.start-4096, 0):f.start]
 	if to := redirectedTo().FindStringSubmatch(before); to != nil {
-		m.RedirectTo = to[1]
+		m.RedirectTo = to[1] + to[2]
 	}
-	if f.head != nil {
+	if f.head != nil || m.URL != "" && m.Origin != "" {
 		return // Firefox: other lines can be about other calls
 	}
 	if call := networkCall().FindStringSubmatch(before); call != nil && strings.HasPrefix(f.text, "net::") {
@@ -239,5 +239,16 @@ func (m *Message) refine() {
 	}
 	if m.Code == UnsupportedScheme && m.RedirectedFrom != "" {
 		m.Code = browser.InvalidRedirect
+	}
+	if m.Code == browser.AllowOriginMismatch && m.Browser == Firefox && strings.Contains(m.Text, "{value}") { // it does not tell these apart
+		switch _, ok := origins.Parse(m.Value); {
+		case strings.Contains(m.Value, ","):
+			m.Code = browser.MultipleAllowOrigin
+		case !ok && m.Value != origins.Null:
+			m.Code = browser.InvalidAllowOrigin
+		}
+	}
+	if m.Code == Unspecified && (strings.HasPrefix(m.URL, "ws:") || strings.HasPrefix(m.URL, "wss:")) {
+		m.Code = WebSocket
 	}
 }

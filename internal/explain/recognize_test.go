@@ -145,7 +145,7 @@ func TestUnrecognized(t *testing.T) {
 		"":            "",
 		"hello world": "",
 		"Uncaught ReferenceError: fetsh is not defined":                                    "",
-		"Refused to connect because it violates the document's Content Security Policy.":   "",
+		"SecurityError: The operation is insecure.":                                        "",
 		"the header Access-Control-Allow-Origin is not present on the resource, they said": "No 'Access-Control-Allow-Origin' header is present on the requested resource",
 		"Methods PUT and DELETE are not allowed by Access-Control-Allow-Methods":           "Method {method} is not allowed by Access-Control-Allow-Methods",
 	} {
