@@ -76,7 +76,7 @@ func TestExplain(t *testing.T) {
 		"too much":            {stdin: strings.Repeat("a ", 40<<10), status: 2, stderr: "caddy cors: the text is longer than 64 KiB; paste the message alone\n"},
 		"something else":      {args: []string{"hello"}, status: 2, stderr: "caddy cors: the text is not a message about CORS that this command knows; the messages that it knows are in https://github.com/seed-56c1dbac/caddy-cors/blob/main/docs/errors.md\n"},
 		"something like that": {args: []string{"the header Access-Control-Allow-Origin is not present on the resource"}, status: 2, stderr: "this command knows; the nearest is:\n  No 'Access-Control-Allow-Origin' header is present on the requested resource\n"},
-		"an escape":           {args: []string{"--no-check", firefox[:len(firefox)-len("missing). Status code: 200.")] + "does not match ‘\x1b]0;a\a\u202e\u0085’)."}, status: 0, stdout: []string{"The response allows ]0;a, another origin"}},
+		"an escape":           {args: []string{"--no-check", firefox[:len(firefox)-len("missing). Status code: 200.")] + "does not match ‘\x1b]0;a\a\u202e\u0085’)."}, status: 0, stdout: []string{"is ]0;a, which is not a valid origin"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = nil
