@@ -171,6 +171,8 @@ func listText(cmd *cobra.Command, args []string) (text, name string, err error) 
 		return "", "", errors.New("the file is missing; write, for example: caddy cors list origins.txt, or - for the standard input")
 	case len(args) > 1:
 		return "", "", fmt.Errorf("there are %d files; write one", len(args))
+	case strings.HasPrefix(args[0], "http://") || strings.HasPrefix(args[0], "https://"):
+		return "", "", fmt.Errorf("%s is a URL, not a file; write curl -s %[1]s | caddy cors list -", check.Clean(args[0]))
 	case args[0] == "-":
 		text, err = sources.ReadText(cmd.InOrStdin(), -1)
 		return text, "standard input", err

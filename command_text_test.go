@@ -221,6 +221,7 @@ func TestListUsage(t *testing.T) {
 		{[]string{"a", "b"}, "there are 2 files; write one"},
 		{[]string{missing}, isMissing.Error()},
 		{[]string{dir}, dir + " is not a regular file"},
+		{[]string{"https://api.example.com/origins"}, "https://api.example.com/origins is a URL, not a file; write curl -s https://api.example.com/origins | caddy cors list -"},
 		{[]string{"-"}, "the input ends"},
 		{[]string{"--all", "-"}, "unknown flag: --all"},
 	} {

@@ -179,7 +179,7 @@ func (c *exampleCall) outcome() (class string, text *regexp.Regexp) {
 	}
 	if c.status == 0 {
 		rest := regexp.QuoteMeta("\n" + strings.Join(facts, "\n"))
-		return "outcome blocked", regexp.MustCompile("^Blocked. The page got only “TypeError: [^”]+”" + rest + "$")
+		return "outcome blocked", regexp.MustCompile("^Blocked. The page got only “TypeError: [^”]+”\\." + rest + "$")
 	}
 	if c.read != "" {
 		facts = append([]string{c.read}, facts...)
