@@ -101,8 +101,8 @@ type Handler struct {
 	AllowHeaders []string `json:"allow_headers,omitempty"`
 
 	// The response headers that pages may read besides those that need no permission.
-	// A header that is not exposed is `null` to the page, without a message on the
-	// console. A name may end in `*`: `X-Amz-Meta-*` stands for all headers of the
+	// A header that is not exposed is `null` to the page, mostly without a message on
+	// the console. A name may end in `*`: `X-Amz-Meta-*` stands for all headers of the
 	// response that begin so. `*` stands for every header; with credentials, each
 	// response names those that it has. Default: none.
 	ExposeHeaders []string `json:"expose_headers,omitempty"`
@@ -119,9 +119,9 @@ type Handler struct {
 	AllowTiming bool `json:"allow_timing,omitempty"`
 
 	// Whether pages of allowed origins may reach a server in a private network from a
-	// public one. Preflights with `Access-Control-Request-Private-Network` then get a
-	// yes. Current browsers ask the user instead, but Electron, WebView2 and kiosks may
-	// still send this header. Not with `*`. Default: false.
+	// public one. This permits preflights with `Access-Control-Request-Private-Network`.
+	// Current browsers ask the user instead, but Electron, WebView2 and kiosks may still
+	// send this header. Not with `*`. Default: false.
 	AllowPrivateNetwork bool `json:"allow_private_network,omitempty"`
 
 	// How long browsers may keep the answer to a preflight, in whole seconds, such as

@@ -25,7 +25,7 @@ func init() {
 }
 
 // MatchSource allows the origins of the requests that match. Any of Caddy's request
-// matchers can decide, CEL expressions included. Preflights are matched as well. They
+// matchers can decide, CEL expressions included. Preflights are also matched. They
 // have the method OPTIONS, no cookies, and none of the headers that the page will
 // set.
 //

@@ -91,7 +91,7 @@ var elsewhere = []known{
 	{browser: WebKit, code: NoResponse, rank: network, text: "The certificate for this server is invalid"},
 	{browser: Node, code: NoResponse, rank: network, text: "TypeError: fetch failed"},
 
-	// What Firefox prints of an EventSource follows the reason.
+	// Firefox prints this of an EventSource after the reason.
 	{browser: Firefox, code: Unspecified, rank: vague, text: "Firefox can’t establish a connection to the server at {url}"},
 	{browser: Firefox, code: Unspecified, rank: vague, text: "NS_ERROR_DOM_BAD_URI"},
 	{browser: Firefox, code: Unspecified, rank: vague, text: "bad URI or cross-site access not allowed source: {url}"}, // fonts
