@@ -30,53 +30,53 @@ const Node = "Node.js"
 // elsewhere are messages that people take for CORS, or that stand beside one about it. A
 // version is named where a later one prints something else.
 var elsewhere = []known{
-	{browser: Chromium, code: NotExposed, text: `Refused to get unsafe header "{word}"`},
+	{browser: Chromium, code: NotExposed, rank: aside, text: `Refused to get unsafe header "{word}"`},
 
-	{browser: Chromium, code: NoCrossorigin, text: "Tainted canvases may not be exported"},
-	{browser: Chromium, code: NoCrossorigin, text: "The canvas has been tainted by cross-origin data"},
-	{browser: Chromium, code: NoCrossorigin, text: "contains cross-origin data, and may not be loaded"},
-	{browser: Chromium, code: NoCrossorigin, text: "Failed to read the 'cssRules' property from 'CSSStyleSheet': Cannot access rules"},
-	{browser: Chromium, code: NoCrossorigin, text: "Subresource Integrity: The resource '{url}' has an integrity attribute, but the resource requires the request to be CORS enabled"},
-	{browser: Firefox, code: NoCrossorigin, text: "“{url}” is not eligible for integrity checks since it’s neither CORS-enabled nor same-origin"},
-	{browser: Firefox, code: NoCrossorigin, text: "CSSStyleSheet.cssRules getter: Not allowed to access cross-origin stylesheet"},
-	{browser: WebKit, code: NoCrossorigin, text: "Unable to get image data from canvas because the canvas has been tainted by cross-origin data"},
-	{browser: WebKit, code: NoCrossorigin, text: "Not allowed to access cross-origin stylesheet"},
+	{browser: Chromium, code: NoCrossorigin, rank: aside, text: "Tainted canvases may not be exported"},
+	{browser: Chromium, code: NoCrossorigin, rank: aside, text: "The canvas has been tainted by cross-origin data"},
+	{browser: Chromium, code: NoCrossorigin, rank: aside, text: "contains cross-origin data, and may not be loaded"},
+	{browser: Chromium, code: NoCrossorigin, rank: aside, text: "Failed to read the 'cssRules' property from 'CSSStyleSheet': Cannot access rules"},
+	{browser: Chromium, code: NoCrossorigin, rank: aside, text: "Subresource Integrity: The resource '{url}' has an integrity attribute, but the resource requires the request to be CORS enabled"},
+	{browser: Firefox, code: NoCrossorigin, rank: aside, text: "“{url}” is not eligible for integrity checks since it’s neither CORS-enabled nor same-origin"},
+	{browser: Firefox, code: NoCrossorigin, rank: aside, text: "CSSStyleSheet.cssRules getter: Not allowed to access cross-origin stylesheet"},
+	{browser: WebKit, code: NoCrossorigin, rank: aside, text: "Unable to get image data from canvas because the canvas has been tainted by cross-origin data"},
+	{browser: WebKit, code: NoCrossorigin, rank: aside, text: "Not allowed to access cross-origin stylesheet"},
 
-	{browser: Chromium, code: ContentSecurityPolicy, text: `Connecting to '{url}' violates the following Content Security Policy directive: "{word}`},
-	{browser: Chromium, code: ContentSecurityPolicy, text: `Loading the {kind} '{url}' violates the following Content Security Policy directive: "{word}`},
-	{browser: Chromium, code: ContentSecurityPolicy, text: `Refused to connect to '{url}' because it violates the following Content Security Policy directive: "{word}`}, // before 140
-	{browser: Chromium, code: ContentSecurityPolicy, text: `Refused to load the {kind} '{url}' because it violates the following Content Security Policy directive: "{word}`},
-	{browser: Chromium, code: ContentSecurityPolicy, text: "Fetch API cannot load {url}. Refused to connect because it violates the document's Content Security Policy"},
-	{browser: Chromium, code: ContentSecurityPolicy, text: "Refused to connect because it violates the document's Content Security Policy"},
-	{browser: Chromium, code: ContentSecurityPolicy, text: "net::ERR_BLOCKED_BY_CSP"},
-	{browser: Firefox, code: ContentSecurityPolicy, text: "The page’s settings blocked the loading of a resource ({word}) at {url} because it violates the following directive"},
-	{browser: Firefox, code: ContentSecurityPolicy, text: "The page’s settings blocked the loading of a resource at {url} (“{word}”)"}, // before 120
-	{browser: WebKit, code: ContentSecurityPolicy, text: "Refused to connect to {url} because it does not appear in the {word} directive of the Content Security Policy"},
-	{browser: WebKit, code: ContentSecurityPolicy, text: "Refused to load {url} because it does not appear in the {word} directive of the Content Security Policy"},
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Connecting to '{url}' violates the following Content Security Policy directive: "{word}`},
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Loading the {kind} '{url}' violates the following Content Security Policy directive: "{word}`},
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Refused to connect to '{url}' because it violates the following Content Security Policy directive: "{word}`}, // before 140
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Refused to load the {kind} '{url}' because it violates the following Content Security Policy directive: "{word}`},
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: "Fetch API cannot load {url}. Refused to connect because it violates the document's Content Security Policy"},
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: "Refused to connect because it violates the document's Content Security Policy"},
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: "net::ERR_BLOCKED_BY_CSP"},
+	{browser: Firefox, code: ContentSecurityPolicy, rank: aside, text: "The page’s settings blocked the loading of a resource ({word}) at {url} because it violates the following directive"},
+	{browser: Firefox, code: ContentSecurityPolicy, rank: aside, text: "The page’s settings blocked the loading of a resource at {url} (“{word}”)"}, // before 120
+	{browser: WebKit, code: ContentSecurityPolicy, rank: aside, text: "Refused to connect to {url} because it does not appear in the {word} directive of the Content Security Policy"},
+	{browser: WebKit, code: ContentSecurityPolicy, rank: aside, text: "Refused to load {url} because it does not appear in the {word} directive of the Content Security Policy"},
 
-	{browser: Chromium, code: ResourcePolicy, text: "net::ERR_BLOCKED_BY_RESPONSE"},
-	{browser: Firefox, code: ResourcePolicy, text: "The resource at “{url}” was blocked due to its Cross-Origin-Resource-Policy header"},
-	{browser: WebKit, code: ResourcePolicy, text: "Cancelled load to {url} because it violates the resource's Cross-Origin-Resource-Policy response header"},
+	{browser: Chromium, code: ResourcePolicy, rank: aside, text: "net::ERR_BLOCKED_BY_RESPONSE"},
+	{browser: Firefox, code: ResourcePolicy, rank: aside, text: "The resource at “{url}” was blocked due to its Cross-Origin-Resource-Policy header"},
+	{browser: WebKit, code: ResourcePolicy, rank: aside, text: "Cancelled load to {url} because it violates the resource's Cross-Origin-Resource-Policy response header"},
 
-	{browser: Chromium, code: OpaqueResponse, text: "net::ERR_BLOCKED_BY_ORB"},
-	{browser: Chromium, code: OpaqueResponse, text: "Cross-Origin Read Blocking (CORB) blocked cross-origin response {url} with MIME type"}, // before 117
-	{browser: Chromium, code: OpaqueResponse, text: "Response was blocked by CORB"},
-	{browser: Firefox, code: OpaqueResponse, text: "The resource at “{url}” was blocked by OpaqueResponseBlocking"},
-	{browser: Firefox, code: OpaqueResponse, text: "blocked by OpaqueResponseBlocking"},
+	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "net::ERR_BLOCKED_BY_ORB"},
+	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "Cross-Origin Read Blocking (CORB) blocked cross-origin response {url} with MIME type"}, // before 117
+	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "Response was blocked by CORB"},
+	{browser: Firefox, code: OpaqueResponse, rank: aside, text: "The resource at “{url}” was blocked by OpaqueResponseBlocking"},
+	{browser: Firefox, code: OpaqueResponse, rank: aside, text: "blocked by OpaqueResponseBlocking"},
 
-	{browser: Chromium, code: ForbiddenHeader, text: `Refused to set unsafe header "{word}"`},
-	{browser: Firefox, code: ForbiddenHeader, text: "Attempt to set a forbidden header was denied: {word}"},
+	{browser: Chromium, code: ForbiddenHeader, rank: aside, text: `Refused to set unsafe header "{word}"`},
+	{browser: Firefox, code: ForbiddenHeader, rank: aside, text: "Attempt to set a forbidden header was denied: {word}"},
 
-	{browser: Chromium, code: Worker, text: "Failed to construct '{word}': Script at '{url}' cannot be accessed from origin '{origin}'"},
-	{browser: Chromium, code: Worker, text: "Failed to register a ServiceWorker: The origin of the provided scriptURL"},
+	{browser: Chromium, code: Worker, rank: aside, text: "Failed to construct '{word}': Script at '{url}' cannot be accessed from origin '{origin}'"},
+	{browser: Chromium, code: Worker, rank: aside, text: "Failed to register a ServiceWorker: The origin of the provided scriptURL"},
 
-	{browser: Chromium, code: Frame, text: `Blocked a frame with origin "{origin}" from accessing a`},
-	{browser: Firefox, code: Frame, text: `Permission denied to access property "{word}" on cross-origin object`},
+	{browser: Chromium, code: Frame, rank: aside, text: `Blocked a frame with origin "{origin}" from accessing a`},
+	{browser: Firefox, code: Frame, rank: aside, text: `Permission denied to access property "{word}" on cross-origin object`},
 
-	{browser: Chromium, code: WebSocket, text: "WebSocket connection to '{url}' failed"},
+	{browser: Chromium, code: WebSocket, rank: aside, text: "WebSocket connection to '{url}' failed"},
 
-	{browser: Firefox, code: Cookie, text: "Cookie “{word}” has been rejected because it is in a cross-site context and its “SameSite” is"},
-	{browser: Chromium, code: Cookie, text: `blocked because it had the "SameSite={word}" attribute but came from a cross-site response`},
+	{browser: Firefox, code: Cookie, rank: aside, text: "Cookie “{word}” has been rejected because it is in a cross-site context and its “SameSite” is"},
+	{browser: Chromium, code: Cookie, rank: aside, text: `blocked because it had the "SameSite={word}" attribute but came from a cross-site response`},
 
 	{browser: Chromium, code: RequestMode, text: `an "opaque" response was used for a request whose type is not no-cors`},
 	{browser: Chromium, code: MixedContent, text: "Mixed Content: The page at '{page}' was loaded over HTTPS, but attempted to connect to the insecure WebSocket endpoint '{url}'"},

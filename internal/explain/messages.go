@@ -32,7 +32,7 @@ const (
 // Ranks of messages. Browsers print vague messages beside the one that matters.
 const (
 	specific = iota
-	brief    // of a network panel: the reason in a few words
+	aside    // a few words of a network panel, or not about CORS
 	network  // there was no response, or so it seems
 	vague
 )

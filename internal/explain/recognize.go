@@ -63,7 +63,7 @@ func Recognize(text string) *Message {
 		return recognizeTranslated(line)
 	}
 	best := list[0]
-	if best.rank > brief {
+	if best.rank != specific {
 		// The reason can be cut off, while a vague message beside it is whole.
 		if m := recognizeCut(text); m != nil {
 			return m

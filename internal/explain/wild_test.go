@@ -35,6 +35,11 @@ func TestWild(t *testing.T) {
 		{text: blocked + "CORS header ‘Access-Control-Allow-Origin’ missing).[Learn More]", code: browser.MissingAllowOrigin, url: anURL},
 		{text: "Blocked loading mixed active content “http://api.example.com/items”[Learn More]", code: MixedContent, url: "http://api.example.com/items"},
 
+		// What is not about CORS does not hide what is.
+		{text: "Cookie “sid” has been rejected because it is in a cross-site context and its “SameSite” is “Lax” or “Strict”.\nGET " + asset + " net::ERR_BLOCKED_BY_ORB\n" + accessTo + missing, code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
+		{text: "GET " + asset + " net::ERR_BLOCKED_BY_ORB\n" + accessTo + "No 'Access-Control-Allow-Or", code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
+		{text: "GET " + asset + " net::ERR_BLOCKED_BY_ORB\nTypeError: Failed to fetch", code: OpaqueResponse, url: asset},
+
 		// Old versions.
 		{text: xhr + "Origin " + anOrigin + " is not allowed by Access-Control-Allow-Origin.", code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
 		{text: xhr + preflight + missing + therefore + " The response had HTTP status code 405.", code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
