@@ -27,8 +27,8 @@ const (
 // Node is what prints the message if it is not a browser.
 const Node = "Node.js"
 
-// elsewhere are messages that people take for CORS, or that stand beside one about it. A
-// version is named where a later one prints something else.
+// elsewhere are messages that people take for CORS, or that stand beside one about it. The
+// wordings of older versions are marked.
 var elsewhere = []known{
 	{browser: Chromium, code: NotExposed, rank: aside, text: `Refused to get unsafe header "{word}"`},
 
@@ -44,13 +44,13 @@ var elsewhere = []known{
 
 	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Connecting to '{url}' violates the following Content Security Policy directive: "{word}`},
 	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Loading the {kind} '{url}' violates the following Content Security Policy directive: "{word}`},
-	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Refused to connect to '{url}' because it violates the following Content Security Policy directive: "{word}`}, // before 140
+	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Refused to connect to '{url}' because it violates the following Content Security Policy directive: "{word}`}, // older versions
 	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: `Refused to load the {kind} '{url}' because it violates the following Content Security Policy directive: "{word}`},
 	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: "Fetch API cannot load {url}. Refused to connect because it violates the document's Content Security Policy"},
 	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: "Refused to connect because it violates the document's Content Security Policy"},
 	{browser: Chromium, code: ContentSecurityPolicy, rank: aside, text: "net::ERR_BLOCKED_BY_CSP"},
 	{browser: Firefox, code: ContentSecurityPolicy, rank: aside, text: "The page’s settings blocked the loading of a resource ({word}) at {url} because it violates the following directive"},
-	{browser: Firefox, code: ContentSecurityPolicy, rank: aside, text: "The page’s settings blocked the loading of a resource at {url} (“{word}”)"}, // before 120
+	{browser: Firefox, code: ContentSecurityPolicy, rank: aside, text: "The page’s settings blocked the loading of a resource at {url} (“{word}”)"}, // older versions
 	{browser: WebKit, code: ContentSecurityPolicy, rank: aside, text: "Refused to connect to {url} because it does not appear in the {word} directive of the Content Security Policy"},
 	{browser: WebKit, code: ContentSecurityPolicy, rank: aside, text: "Refused to load {url} because it does not appear in the {word} directive of the Content Security Policy"},
 
@@ -59,7 +59,7 @@ var elsewhere = []known{
 	{browser: WebKit, code: ResourcePolicy, rank: aside, text: "Cancelled load to {url} because it violates the resource's Cross-Origin-Resource-Policy response header"},
 
 	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "net::ERR_BLOCKED_BY_ORB"},
-	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "Cross-Origin Read Blocking (CORB) blocked cross-origin response {url} with MIME type"}, // before 117
+	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "Cross-Origin Read Blocking (CORB) blocked cross-origin response {url} with MIME type"}, // older versions
 	{browser: Chromium, code: OpaqueResponse, rank: aside, text: "Response was blocked by CORB"},
 	{browser: Firefox, code: OpaqueResponse, rank: aside, text: "The resource at “{url}” was blocked by OpaqueResponseBlocking"},
 	{browser: Firefox, code: OpaqueResponse, rank: aside, text: "blocked by OpaqueResponseBlocking"},
@@ -82,7 +82,7 @@ var elsewhere = []known{
 	{browser: Chromium, code: MixedContent, text: "Mixed Content: The page at '{page}' was loaded over HTTPS, but attempted to connect to the insecure WebSocket endpoint '{url}'"},
 	{browser: Chromium, code: LocalNetwork, text: "net::ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS"},
 	{browser: Chromium, code: LocalNetwork, text: "net::ERR_BLOCKED_BY_PRIVATE_NETWORK_ACCESS_CHECKS"},
-	{browser: Chromium, code: LocalNetwork, text: "Request had no target IP address space, yet the resource is in address space `{word}`"}, // before 142
+	{browser: Chromium, code: LocalNetwork, text: "Request had no target IP address space, yet the resource is in address space `{word}`"}, // older versions
 
 	{browser: WebKit, code: NoResponse, rank: network, text: "The network connection was lost"},
 	{browser: WebKit, code: NoResponse, rank: network, text: "The request timed out"},
