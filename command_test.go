@@ -635,6 +635,26 @@ ask \x1b[2Jx      fail\x1bing  0        never                 2       2026-01-02
 	}
 }
 
+// TestBrowserOption: the message is that of the browser that is asked for.
+func TestBrowserOption(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--browser", "chromium"}, "\nBlocked. Chromium's console says:\n  Access to fetch at "},
+		{[]string{"--browser", "firefox"}, "\nBlocked. Firefox's console says:\n  Cross-Origin Request Blocked: "},
+		{[]string{"--browser", "webkit"}, "\nBlocked. WebKit's console says:\n  Origin " + pageOrigin + " is not allowed by Access-Control-Allow-Origin. Status code: 404\n  Fetch API cannot load " + server.URL + "/ due to access control checks.\n"},
+		{[]string{"--json", "--browser", "firefox"}, `"browser": "firefox"`},
+	} {
+		out, stderr, status := execute(t, checkCommand(), append(tc.args, "--origin", pageOrigin, server.URL)...)
+		if status != 1 || !strings.Contains(out, tc.want) || stderr != "" {
+			t.Errorf("%q: exit status %d, got %s%s, want %s", tc.args, status, out, stderr, tc.want)
+		}
+	}
+}
+
 // TestExitStatus runs the built command: the exit status is what scripts see.
 func TestExitStatus(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -642,7 +662,7 @@ func TestExitStatus(t *testing.T) {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	check := []string{"cors", "check", "--origin", pageOrigin}
 	list := filepath.Join(t.TempDir(), "origins.txt")
 	if err := os.WriteFile(list, []byte("https://a.example\n"), 0o600); err != nil {
@@ -655,10 +675,6 @@ func TestExitStatus(t *testing.T) {
 	}{
 		{append(check, server.URL+"/open"), 0, "\nReadable. ", ""},
 		{append(check, server.URL), 1, "\nBlocked. Chromium's console says:\n  Access to fetch at ", ""},
-		{append(check, "--browser", "chromium", server.URL), 1, "\nBlocked. Chromium's console says:\n  Access to fetch at ", ""},
-		{append(check, "--browser", "firefox", server.URL), 1, "\nBlocked. Firefox's console says:\n  Cross-Origin Request Blocked: ", ""},
-		{append(check, "--browser", "webkit", server.URL), 1, "\nBlocked. WebKit's console says:\n  Origin " + pageOrigin + " is not allowed by Access-Control-Allow-Origin. Status code: 200\n  Fetch API cannot load " + server.URL + "/ due to access control checks.\n", ""},
-		{append(check, "--json", "--browser", "firefox", server.URL), 1, `"browser": "firefox"`, ""},
 		{append(check, "--json", server.URL), 1, `"verdict": "blocked"`, ""},
 		{append(check, "http://127.0.0.1:1"), 2, "\nUnknown. dial tcp 127.0.0.1:1: ", ""},
 		{append(check, "--orign"), 2, "", "caddy cors: unknown flag: --orign\n"},
@@ -674,20 +690,23 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"cors", "list", "nowhere"}, 2, "", "caddy cors: "},
 		{[]string{"cors", "sources", "--address", "127.0.0.1:1"}, 1, "", "127.0.0.1:1"},
 	} {
-		cmd := corstest.CaddyCommand(t, tc.args...)
-		var out, errs bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		var exit *exec.ExitError
-		if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		if got := cmd.ProcessState.ExitCode(); got != tc.status {
-			t.Errorf("%q: exit status %d, want %d", tc.args, got, tc.status)
-		}
-		for _, stream := range []struct{ name, got, want string }{{"stdout", out.String(), tc.stdout}, {"stderr", errs.String(), tc.stderr}} {
-			if !strings.Contains(stream.got, stream.want) || stream.want == "" && stream.got != "" {
-				t.Errorf("%q: %s: got %s, want %s", tc.args, stream.name, stream.got, stream.want)
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			cmd := corstest.CaddyCommand(t, tc.args...)
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			var exit *exec.ExitError
+			if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
 			}
-		}
+			if got := cmd.ProcessState.ExitCode(); got != tc.status {
+				t.Errorf("%q: exit status %d, want %d", tc.args, got, tc.status)
+			}
+			for _, stream := range []struct{ name, got, want string }{{"stdout", out.String(), tc.stdout}, {"stderr", errs.String(), tc.stderr}} {
+				if !strings.Contains(stream.got, stream.want) || stream.want == "" && stream.got != "" {
+					t.Errorf("%q: %s: got %s, want %s", tc.args, stream.name, stream.got, stream.want)
+				}
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package caddycors
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,6 +123,21 @@ func TestMatcherWarning(t *testing.T) {
 // sets Vary on the responses that the matcher leaves out.
 func TestMatcherWarningOfSeveral(t *testing.T) {
 	const partner = "@p header Origin https://p.example\ncors @p https://p.example\n"
+	log := filepath.Join(t.TempDir(), "log")
+	if err := caddy.Run(&caddy.Config{
+		Admin: &caddy.AdminConfig{Disabled: true},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{
+			WriterRaw: fmt.Appendf(nil, `{"output": "file", "filename": %q}`, log),
+		}}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	logged := 0 // bytes, before the site
 	for site, want := range map[string]bool{
 		partner + "cors https://a.example":                                             false,
 		"cors https://a.example\n" + partner:                                           false,
@@ -139,17 +155,17 @@ func TestMatcherWarningOfSeveral(t *testing.T) {
 		partner + "@r header Origin https://r.example\ncors @r https://r.example\n":    true,
 		partner + strings.ReplaceAll(partner, "p", "s") + "\ncors https://a.example\n": false,
 	} {
-		config := filepath.Join(t.TempDir(), "Caddyfile")
 		text := "(two) {\n\tcors {args[0]}\n}\nhttp://localhost {\n" + site + "\n}\nhttp://other.localhost {\n\tcors https://a.example\n}\n"
-		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		if _, err := adapt(text); err != nil {
+			t.Errorf("%s: %v", site, err)
+		}
+		lines, err := os.ReadFile(log)
+		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := corstest.CaddyCommand(t, "adapt", "--config", config).CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", site, err, out)
-		}
-		if got := strings.Contains(string(out), "the matcher of cors looks at Origin"); got != want {
+		if got := strings.Contains(string(lines[logged:]), "the matcher of cors looks at Origin"); got != want {
 			t.Errorf("%s: warned %t, want %t", site, got, want)
 		}
+		logged = len(lines)
 	}
 }

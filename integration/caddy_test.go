@@ -61,16 +61,17 @@ func startSiteWith(t *testing.T, options siteOptions, directives string) *site {
 	t.Setenv("XDG_DATA_HOME", dir)
 	t.Setenv("XDG_CONFIG_HOME", dir)
 	s := &site{t: t, http: corstest.FreePort(t)}
-	addresses := "http://" + s.http
+	addresses, certificates := "http://"+s.http, ""
 	if options.tls {
 		s.https = corstest.FreePort(t)
 		addresses += " https://" + s.https
+		certificates = "local_certs" // an authority of its own, which takes longer to make than the rest
 	}
 	runCaddyfile(t, fmt.Sprintf(`{
 		admin off
 		persist_config off
 		skip_install_trust
-		local_certs
+		%s
 		auto_https disable_redirects
 		default_bind 127.0.0.1
 		storage file_system %q
@@ -82,7 +83,7 @@ func startSiteWith(t *testing.T, options siteOptions, directives string) *site {
 	%s
 	%s {
 		%s
-	}`, dir, options.global, options.snippets, addresses, directives))
+	}`, certificates, dir, options.global, options.snippets, addresses, directives))
 	stop(t)
 	h1 := &http.Transport{DisableCompression: true}
 	t.Cleanup(h1.CloseIdleConnections)

@@ -35,7 +35,7 @@ func TestLists(t *testing.T) {
 				c.checkOrigins(t, allowed)
 			}
 			becomes("a")
-			p.put(t, "# comment\n\n  https://b.example\t# another\r\nhttps://a.example")
+			p.write(t, "# comment\n\n  https://b.example\t# another\r\nhttps://a.example")
 			becomes("ab")
 			p.put(t, "https://a.example\nhttps://*.x.example\nc.example\n")
 			if name == "storage" {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
@@ -24,7 +25,8 @@ func dynamic(sources ...string) string {
 type place interface {
 	source() string // in JSON, with a short refresh
 	put(t *testing.T, text string)
-	putTooLong(t *testing.T) // a text longer than 64 MiB, no part of which is a list
+	write(t *testing.T, text string) // put, but a file looks as if its writer may not be done
+	putTooLong(t *testing.T)         // a text longer than 64 MiB, no part of which is a list
 	remove(t *testing.T)
 }
 
@@ -40,7 +42,23 @@ func (p filePlace) source() string {
 
 func (p filePlace) put(t *testing.T, text string) {
 	t.Helper()
+	p.write(t, text)
+	age(t, p.path)
+}
+
+func (p filePlace) write(t *testing.T, text string) {
+	t.Helper()
 	if err := os.WriteFile(p.path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// age makes a file look as if it had been written a while ago. Sources pause before
+// they use what has just been written.
+func age(t *testing.T, path string) {
+	t.Helper()
+	then := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(path, then, then); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -51,6 +69,7 @@ func (p filePlace) putTooLong(t *testing.T) {
 	if err := os.Truncate(p.path, tooLong); err != nil { // takes no room on the disk
 		t.Fatal(err)
 	}
+	age(t, p.path)
 }
 
 func (p filePlace) remove(t *testing.T) {
@@ -64,6 +83,12 @@ type renamedPlace struct{ filePlace }
 func (p renamedPlace) put(t *testing.T, text string) {
 	t.Helper()
 	filePlace{p.path + ".new"}.put(t, text)
+	p.rename(t)
+}
+
+func (p renamedPlace) write(t *testing.T, text string) {
+	t.Helper()
+	filePlace{p.path + ".new"}.write(t, text)
 	p.rename(t)
 }
 
@@ -91,6 +116,7 @@ type httpPlace struct {
 	mu     sync.Mutex
 	text   string
 	gone   bool
+	parts  int // how often the text is sent in one response
 	etag   int
 	full   atomic.Int64 // responses with a body
 }
@@ -117,7 +143,11 @@ func (p *httpPlace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.full.Add(1)
 		w.Header().Set("ETag", etag)
-		_, _ = io.WriteString(w, p.text)
+		for range p.parts {
+			if _, err := io.WriteString(w, p.text); err != nil {
+				return
+			}
+		}
 	}
 }
 
@@ -125,14 +155,18 @@ func (p *httpPlace) source() string {
 	return fmt.Sprintf(`{"source": "http", "url": %q, "refresh": "5ms", "timeout": "1m", "header_up": {"Authorization": ["Bearer secret"]}}`, p.server.URL+"/?token=hidden")
 }
 
-func (p *httpPlace) put(_ *testing.T, text string) {
+func (p *httpPlace) put(_ *testing.T, text string) { p.set(text, 1) }
+
+func (p *httpPlace) write(_ *testing.T, text string) { p.set(text, 1) }
+
+func (p *httpPlace) putTooLong(*testing.T) { p.set("-"+strings.Repeat("#", 1<<20-1), tooLong>>20+1) }
+
+func (p *httpPlace) set(text string, parts int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text, p.gone = text, false
+	p.text, p.parts, p.gone = text, parts, false
 	p.etag++
 }
-
-func (p *httpPlace) putTooLong(t *testing.T) { p.put(t, "-"+strings.Repeat("#", tooLong-1)) }
 
 func (p *httpPlace) remove(*testing.T) {
 	p.mu.Lock()

@@ -208,19 +208,10 @@ func TestThirdPartySource(t *testing.T) {
 // of when the list is read, wherever the list is, and nothing is warned of without
 // need.
 func TestDeniedEntries(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "origins.txt")
-	list := fmt.Sprintf(`{"source": "file", "path": %q, "refresh": "10ms"}`, path)
+	file := renamedPlace{filePlace{filepath.Join(t.TempDir(), "origins.txt")}}
+	list := file.source()
 	nested := func(list string) string {
 		return fmt.Sprintf(`{"source": "match", "match": [{"origin": {"dynamic_origins": [%s]}}]}`, list)
-	}
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			t.Fatal(err)
-		}
 	}
 	const denied = "have no effect with allow_credentials"
 	for name, tc := range map[string]struct {
@@ -237,14 +228,14 @@ func TestDeniedEntries(t *testing.T) {
 		"no credentials in": {nested(list), "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			write("http://f.example\nhttps://a.example\nhttps://*.github.io\n")
+			file.put(t, "http://f.example\nhttps://a.example\nhttps://*.github.io\n")
 			c := control(t, fmt.Sprintf(`{"handler": "cors", "dynamic_origins": [%s]%s}`, tc.source, tc.more))
 			if got := c.logged(t, `"level":"warn"`, denied, tc.warning); got != (tc.warning != "") {
 				t.Errorf("warned: %t, want %q", got, tc.warning)
 			}
-			write("https://b.example\n\n\n\nhttps://*.github.io\nhttp://f.example\nhttps://d.example\n")
+			file.put(t, "https://b.example\n\n\n\nhttps://*.github.io\nhttp://f.example\nhttps://d.example\n")
 			corstest.Eventually(t, "list", func() bool { return strings.Contains(c.mustAPI(t, "GET", "/cors/sources", ""), `"origins":4`) })
-			write("https://c.example\nx\n")
+			file.put(t, "https://c.example\nx\n")
 			corstest.Eventually(t, "complaint", func() bool { return c.logged(t, "line 2:") })
 			if got := c.logged(t, `"level":"warn"`, denied, `"lines":[5`); got != (tc.warning != "") {
 				t.Errorf("warned of the new list: %t", got)

@@ -80,6 +80,7 @@ func TestPlaceOfAnError(t *testing.T) {
 	}
 	for _, command := range []string{"adapt", "validate", "run"} {
 		t.Run(command, func(t *testing.T) {
+			t.Parallel()
 			out, err := corstest.CaddyCommand(t, command, "--config", config, "--adapter", "caddyfile").CombinedOutput()
 			var status *exec.ExitError
 			if !errors.As(err, &status) {

@@ -30,20 +30,6 @@ func runExample(t *testing.T, pkg string, args []string) {
 		}
 		return string(out)
 	}
-	if modules := caddy("list-modules"); !strings.Contains(modules, "\nhttp.handlers.cors\n") {
-		t.Error("the module is not listed")
-	}
-	for line := range strings.Lines(caddy("fmt", "--diff", "Caddyfile.example")) {
-		if strings.HasPrefix(line, "-") || strings.HasPrefix(line, "+") {
-			t.Errorf("not formatted: %s", line)
-		}
-	}
-	for _, name := range []string{"adapt", "validate"} {
-		if out := caddy(name, "--config", "Caddyfile.example"); strings.Contains(out, `"level":"warn"`) {
-			t.Errorf("%s: %s", name, out)
-		}
-	}
-
 	process := command(args...)
 	var log strings.Builder
 	process.Stderr = &log
@@ -58,6 +44,21 @@ func runExample(t *testing.T, pkg string, args []string) {
 			t.Log(err, log.String())
 		}
 	})
+
+	if modules := caddy("list-modules"); !strings.Contains(modules, "\nhttp.handlers.cors\n") {
+		t.Error("the module is not listed")
+	}
+	for line := range strings.Lines(caddy("fmt", "--diff", "Caddyfile.example")) {
+		if strings.HasPrefix(line, "-") || strings.HasPrefix(line, "+") {
+			t.Errorf("not formatted: %s", line)
+		}
+	}
+	for _, name := range []string{"adapt", "validate"} {
+		if out := caddy(name, "--config", "Caddyfile.example"); strings.Contains(out, `"level":"warn"`) {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+
 	const api, own, other = "http://localhost:8081", "http://localhost:8080", "http://127.0.0.1:8080"
 	corstest.Eventually(t, "answer of the example", func() bool {
 		select {
@@ -105,10 +106,16 @@ func runExample(t *testing.T, pkg string, args []string) {
 	})
 }
 
+// binaries are those that built has returned, by package.
+var binaries = make(map[string]string)
+
 // built returns the binary that `go run` runs. A process that `go run` has started
 // does not end with it, so this test starts the binary itself.
 func built(t *testing.T, pkg string) string {
 	t.Helper()
+	if binary, ok := binaries[pkg]; ok {
+		return binary
+	}
 	echo := "echo" // the path of the binary
 	if runtime.GOOS == "windows" {
 		echo = "cmd /c echo"
@@ -126,6 +133,7 @@ func built(t *testing.T, pkg string) string {
 		}
 		binary := strings.TrimSpace(string(output))
 		if _, err := os.Stat(binary); err == nil {
+			binaries[pkg] = binary
 			return binary
 		}
 	}

@@ -196,6 +196,7 @@ func TestRecipes(t *testing.T) {
 					"localhost:9000", strings.TrimPrefix(ask.URL, "http://"),
 					"/srv/static", filepath.ToSlash(root),
 					"/etc/caddy", filepath.ToSlash(root),
+					hashOfDocs, cheapHash,
 				).Replace(b.Text))
 				for _, e := range recipe.calls {
 					t.Run(e.name, func(t *testing.T) {
@@ -209,6 +210,13 @@ func TestRecipes(t *testing.T) {
 		t.Errorf("%d recipes are tested, %d are known", seen, len(recipes))
 	}
 }
+
+// hashOfDocs is the hash of the password that the recipes have, which takes a second
+// to check. cheapHash is one of the same password.
+const (
+	hashOfDocs = "$2a$14$4xTPZ0nRTisxC12tj7YNDObY2PHst2bVx2q0wH6MPoL.HeHnmvDqS"
+	cheapHash  = "$2a$04$mpFPXNSC6lUUGaEKqwWbMOrpN.kE5k68EJDIcgmR47rZuT3UoPHcC"
+)
 
 // listOfDocs returns the list of origins that the documents show.
 func listOfDocs(t *testing.T) string {
