@@ -19,7 +19,7 @@ import (
 // TestMetricsAcrossReloads checks that what is scraped is sound with many
 // handlers in one configuration, after many reloads.
 func TestMetricsAcrossReloads(t *testing.T) {
-	const handlers, reloads = 50, 20
+	const handlers, reloads = 50, 50
 	list := filepath.Join(t.TempDir(), "origins.txt")
 	if err := os.WriteFile(list, []byte("https://b.example\nhttps://c.example\n"), 0o600); err != nil {
 		t.Fatal(err)

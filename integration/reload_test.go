@@ -143,7 +143,7 @@ func finished(res *http.Response) error {
 
 // reloads is small where it only has to show that a reload under load works. The
 // gate of a landing takes 1,000.
-var reloads = flag.Int("reloads", 40, "how often the tests of reloads under load reload")
+var reloads = flag.Int("reloads", 100, "how often the tests of reloads under load reload")
 
 // TestReloads reloads many times under load, and as often without the module.
 // No request fails, and no answer is wrong: each is that of the one policy or of
