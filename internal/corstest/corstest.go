@@ -4,6 +4,7 @@ package corstest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -81,15 +82,18 @@ func Eventually(t testing.TB, what string, is func() bool) {
 var givenPorts sync.Map
 
 // FreePort returns the host localhost with a port that nobody listens on, over TCP
-// or UDP. Each call returns another one.
+// or UDP. Each call returns another one. It is below those that systems choose for
+// listeners and connections themselves: until it is used, one could get it. And it is
+// above those that browsers refuse.
 func FreePort(t testing.TB) string {
 	t.Helper()
+	const above, below = 11_000, 32_000
 	for range 100 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		port := above + rand.IntN(below-above)
+		tcp, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := tcp.Addr().(*net.TCPAddr).Port
 		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		_ = tcp.Close()
 		if err != nil {

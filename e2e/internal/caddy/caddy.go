@@ -14,10 +14,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // binary is Caddy with the module, as the README builds it.
@@ -131,12 +132,7 @@ func FreePorts(t *testing.T, n int) []string {
 	t.Helper()
 	ports := make([]string, n)
 	for i := range ports {
-		listener, err := net.Listen("tcp", "localhost:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		ports[i] = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+		_, ports[i], _ = strings.Cut(corstest.FreePort(t), ":")
 	}
 	return ports
 }

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 )
 
 // miniBrowser is the browser that comes with WebKitGTK's WebDriver.
@@ -94,12 +96,7 @@ func controlWebKit(s *Session, path string, look Look) (remote, error) {
 	if look.NoScript {
 		return nil, errors.New("webkit evaluates nothing without JavaScript")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	listener.Close()
+	_, port, _ := strings.Cut(corstest.FreePort(s.t), ":")
 	theme := "Adwaita"
 	if look.Dark {
 		theme += ":dark"
