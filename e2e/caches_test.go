@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,9 +24,33 @@ type cache struct {
 	command string
 	args    []string
 	config  string
+	// mayAsk is whether it may ask each time for what varies by Origin.
+	mayAsk bool
 }
 
 var caches = map[string]cache{
+	// It stores what varies by headers that it knows. Not every version knows Origin.
+	"HAProxy": {
+		command: "haproxy",
+		args:    []string{"-db", "-f", "$CONFIG"},
+		mayAsk:  true,
+		config: `defaults
+	mode http
+	timeout connect 10s
+	timeout client 1m
+	timeout server 1m
+
+cache store
+	total-max-size 4
+	process-vary on
+
+listen caddy
+	bind 127.0.0.1:$PORT
+	http-request cache-use store
+	http-response cache-store store
+	server caddy 127.0.0.1:$BACKEND
+`,
+	},
 	"nginx": {
 		command: "nginx",
 		args:    []string{"-p", "$DIR", "-e", "stderr", "-c", "$CONFIG"},
@@ -73,6 +96,19 @@ sub vcl_recv {
 	},
 }
 
+// policies is the Caddyfile of a Caddy on port $PORT, before $UPSTREAM. All may read
+// what is below /public.
+const policies = `{
+	admin off
+	skip_install_trust
+}
+http://127.0.0.1:$PORT {
+	cors /public/* * *
+	cors https://a.example
+	reverse_proxy $UPSTREAM
+}
+`
+
 // TestCaches: no cache stores a response whose upstream says that it varies by
 // everything, whatever the origin of the request. The other responses show that
 // the caches do store.
@@ -80,33 +116,35 @@ func TestCaches(t *testing.T) {
 	for name, c := range caches {
 		t.Run(name, func(t *testing.T) {
 			upstream := new(personal)
-			url := c.start(t, upstream.start(t))
+			url := c.start(t, startCaddy(t, upstream.start(t)))
 			for _, tc := range []struct {
-				name   string
+				path   string
 				vary   string
 				origin string
 				want   string // Vary, as the cache sends it
 				stored bool
 			}{
-				{name: "everything", vary: "*", want: "*"},
-				{name: "everything, allowed", vary: "*", origin: "https://a.example", want: "*"},
-				{name: "everything, denied", vary: "*", origin: "https://b.example", want: "*"},
-				{name: "nothing", want: "Origin", stored: true},
-				{name: "nothing, allowed", origin: "https://a.example", want: "Origin", stored: true},
-				{name: "nothing, denied", origin: "https://b.example", want: "Origin", stored: true},
+				{path: "/everything", vary: "*", want: "*"},
+				{path: "/everything-allowed", vary: "*", origin: allowedByCaches, want: "*"},
+				{path: "/everything-denied", vary: "*", origin: deniedByCaches, want: "*"},
+				{path: "/public/everything", vary: "*", origin: deniedByCaches, want: "*"},
+				{path: "/nothing", want: "Origin", stored: true},
+				{path: "/nothing-allowed", origin: allowedByCaches, want: "Origin", stored: true},
+				{path: "/nothing-denied", origin: deniedByCaches, want: "Origin", stored: true},
+				{path: "/public/nothing", origin: deniedByCaches, stored: true},
 			} {
-				t.Run(tc.name, func(t *testing.T) {
-					path := "/" + strings.NewReplacer(" ", "-", ",", "").Replace(tc.name) + "?vary=" + tc.vary
+				t.Run(tc.path, func(t *testing.T) {
+					path := tc.path + "?vary=" + tc.vary
 					for i, user := range []string{"alice", "bob", "alice"} {
+						body, header := get(t, url+path, user, tc.origin)
 						want, asked := user, i+1
-						if tc.stored {
+						if tc.stored && !(c.mayAsk && tc.want == "Origin" && upstream.asked(path) == i+1) {
 							want, asked = "alice", 1
 						}
-						body, vary := get(t, url+path, user, tc.origin)
 						if body != want {
 							t.Errorf("%s gets the response of %s, want that of %s", user, body, want)
 						}
-						if vary != tc.want {
+						if vary := strings.Join(header["Vary"], ", "); vary != tc.want {
 							t.Errorf("Vary: %q, want %q", vary, tc.want)
 						}
 						if n := upstream.asked(path); n != asked {
@@ -118,6 +156,51 @@ func TestCaches(t *testing.T) {
 		})
 	}
 }
+
+// TestCachesByOrigin: whatever a cache has stored of a URL, each origin gets the
+// CORS headers of its own. Behind Caddy, one stored response is enough for all.
+func TestCachesByOrigin(t *testing.T) {
+	for name, c := range caches {
+		for _, behind := range []bool{false, true} {
+			place, asked := "before Caddy", 3
+			if behind {
+				place, asked = "behind Caddy", 1
+			}
+			t.Run(name+" "+place, func(t *testing.T) {
+				upstream := new(personal)
+				address := upstream.start(t)
+				var url string
+				if behind {
+					url = "http://" + startCaddy(t, strings.TrimPrefix(c.start(t, address), "http://"))
+				} else {
+					url = c.start(t, startCaddy(t, address))
+				}
+				origins := []string{deniedByCaches, allowedByCaches, "", allowedByCaches, "", deniedByCaches}
+				for _, origin := range origins {
+					_, header := get(t, url+"/items", "alice", origin)
+					want := ""
+					if origin == allowedByCaches {
+						want = origin
+					}
+					if got := strings.Join(header["Access-Control-Allow-Origin"], ", "); got != want {
+						t.Errorf("%q gets Access-Control-Allow-Origin: %q, want %q", origin, got, want)
+					}
+					if vary := strings.Join(header["Vary"], ", "); vary != "Origin" {
+						t.Errorf("%q gets Vary: %q", origin, vary)
+					}
+				}
+				if n := upstream.asked("/items"); n != asked && !(c.mayAsk && !behind && n == len(origins)) {
+					t.Errorf("the upstream was asked %d times, want %d", n, asked)
+				}
+			})
+		}
+	}
+}
+
+const (
+	allowedByCaches = "https://a.example"
+	deniedByCaches  = "https://b.example"
+)
 
 // personal is an upstream that answers each user otherwise, by a cookie, and says
 // that its responses may be stored. It counts the requests by their URI.
@@ -142,6 +225,7 @@ func (p *personal) start(t *testing.T) (address string) {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
 		}
+		w.Header().Set("Access-Control-Allow-Origin", "https://upstream.example")
 		_, _ = io.WriteString(w, user.Value)
 	}))
 	t.Cleanup(server.Close)
@@ -154,8 +238,8 @@ func (p *personal) asked(uri string) int {
 	return p.count[uri]
 }
 
-// get makes a request of a user, and returns the body and Vary of the response.
-func get(t *testing.T, url, user, origin string) (body, vary string) {
+// get makes a request of a user, and returns the body and header of the response.
+func get(t *testing.T, url, user, origin string) (body string, header http.Header) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -175,37 +259,36 @@ func get(t *testing.T, url, user, origin string) (body, vary string) {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("status %d, body %q, %v", res.StatusCode, text, err)
 	}
-	return string(text), strings.Join(res.Header["Vary"], ", ")
+	return string(text), res.Header
 }
 
-// start starts a Caddy with the module before an upstream, and the cache before
-// that, and returns the cache's URL. Where the cache is not installed the test is
-// skipped, but not in CI.
-func (c cache) start(t *testing.T, upstream string) (url string) {
+// startCaddy starts a Caddy with the module before an upstream, and returns its
+// address.
+func startCaddy(t *testing.T, upstream string) (address string) {
+	t.Helper()
+	port := caddy.FreePorts(t, 1)[0]
+	text := strings.NewReplacer("$PORT", port, "$UPSTREAM", upstream).Replace(policies)
+	root := caddy.Run(t, text, func(r io.Reader, log *strings.Builder) { _, _ = io.Copy(log, r) })
+	caddy.Await(t, "http://127.0.0.1:"+port, root)
+	return "127.0.0.1:" + port
+}
+
+// start starts the cache before a backend, and returns the cache's URL. Where the
+// cache is not installed the test is skipped, but not in CI.
+func (c cache) start(t *testing.T, backend string) (url string) {
 	t.Helper()
 	path, err := exec.LookPath(c.command)
 	if err != nil {
-		const remedy = "apt-get install nginx varnish"
+		const remedy = "apt-get install haproxy nginx varnish"
 		if os.Getenv("CI") != "" {
 			t.Fatalf("%v: %s", err, remedy)
 		}
 		t.Skipf("%v: %s", err, remedy)
 	}
-	ports := caddy.FreePorts(t, 2)
-	root := caddy.Run(t, fmt.Sprintf(`{
-	admin off
-	skip_install_trust
-}
-http://127.0.0.1:%s {
-	cors https://a.example
-	reverse_proxy %s
-}
-`, ports[0], upstream), func(r io.Reader, log *strings.Builder) { _, _ = io.Copy(log, r) })
-	caddy.Await(t, "http://127.0.0.1:"+ports[0], root)
-
+	port := caddy.FreePorts(t, 1)[0]
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config")
-	fill := strings.NewReplacer("$DIR", dir, "$CONFIG", config, "$PORT", ports[1], "$BACKEND", ports[0])
+	fill := strings.NewReplacer("$DIR", dir, "$CONFIG", config, "$PORT", port, "$BACKEND", strings.TrimPrefix(backend, "127.0.0.1:"))
 	if err := os.WriteFile(config, []byte(fill.Replace(c.config)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -232,9 +315,9 @@ http://127.0.0.1:%s {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.After(30 * time.Second); ; {
-		if conn, err := net.Dial("tcp", "127.0.0.1:"+ports[1]); err == nil {
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			conn.Close()
-			return "http://127.0.0.1:" + ports[1]
+			return "http://127.0.0.1:" + port
 		}
 		select {
 		case <-tick.C:
