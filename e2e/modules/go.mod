@@ -3,11 +3,13 @@ module github.com/seed-56c1dbac/caddy-cors/e2e/modules
 go 1.26.0
 
 require (
+	github.com/aksdb/caddy-cgi/v2 v2.2.7
 	github.com/caddyserver/cache-handler v0.16.0
 	github.com/caddyserver/caddy/v2 v2.11.9
 	github.com/caddyserver/replace-response v0.0.0-20250618171559-80962887e4c6
 	github.com/corazawaf/coraza-caddy v1.2.2
 	github.com/dunglas/mercure/caddy v0.24.2
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/greenpau/caddy-security v1.1.64
 	github.com/lucaslorentz/caddy-docker-proxy/v2 v2.13.1
 	github.com/mholt/caddy-l4 v0.1.2
@@ -93,7 +95,6 @@ require (
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
 	github.com/gofrs/uuid/v5 v5.4.0 // indirect
 	github.com/golang-jwt/jwt/v4 v4.5.2 // indirect
-	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/golang/snappy v1.0.0 // indirect
 	github.com/google/certificate-transparency-go v1.3.3 // indirect

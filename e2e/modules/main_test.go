@@ -6,6 +6,7 @@ package modules
 import (
 	"testing"
 
+	_ "github.com/aksdb/caddy-cgi/v2"
 	_ "github.com/corazawaf/coraza-caddy"
 	_ "github.com/dunglas/mercure/caddy"
 	_ "github.com/greenpau/caddy-security"

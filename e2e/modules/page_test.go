@@ -3,10 +3,13 @@ package modules
 import (
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/seed-56c1dbac/caddy-cors/internal/corstest"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -151,9 +154,14 @@ var sites = []site{
 		},
 	},
 	{
-		name: "logins",
-		page: "security",
+		name:  "logins",
+		page:  "security",
+		asked: 2,
 		calls: []call{
+			with(login("authp/user"), from(app, readable(app, credentials))).saying("see http://old.example.com/"),
+			with(login("authp/user"), from(evil, denied())),
+			with(login("authp/guest"), from(app, readable(app, credentials))).answers(http.StatusForbidden),
+			with("Bearer "+strings.Repeat("x", 40), from(app, readable(app, credentials))).answers(http.StatusUnauthorized),
 			loginPreflight,
 			refused(evil),
 			from(app, readable(app, credentials)).answers(http.StatusUnauthorized).having("Location", ""),
@@ -171,6 +179,20 @@ var sites = []site{
 			from(app, readable(app, credentials)).answers(http.StatusFound).having("Location", "https://auth.example.com/"),
 			from(evil, denied()).answers(http.StatusFound),
 		},
+	},
+	{
+		name:   "script",
+		page:   "cgi",
+		change: []string{"/usr/local/bin/report", script},
+		asked:  3,
+		calls:  slices.Concat(untouched, scriptCalls),
+	},
+	{
+		name:   "script whose output is streamed",
+		page:   "cgi",
+		change: []string{"/usr/local/bin/report", script + " {\n\t\tunbuffered_output\n\t}"},
+		asked:  3,
+		calls:  slices.Concat(untouched, scriptCalls),
 	},
 	{
 		name:  "hub",
@@ -244,6 +266,46 @@ var (
 var loginPreflight = preflight(app, http.StatusNoContent, fields("Access-Control-Allow-Origin: "+app, credentials,
 	"Access-Control-Allow-Methods: GET, HEAD, POST", "Access-Control-Allow-Headers: Authorization, Content-Type", varyAll))
 
+const loginKey = "a key of the test, which nobody else knows"
+
+// login is a token of a user with a role.
+func login(role string) (authorization string) {
+	token := jwt.NewWithClaims(jwt.SigningMethodHS512, jwt.MapClaims{
+		"sub": "alice", "roles": []string{role}, "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	text, err := token.SignedString([]byte(loginKey))
+	if err != nil {
+		panic(err)
+	}
+	return "Bearer " + text
+}
+
+// with is a call with a token.
+func with(authorization string, c call) call {
+	c.header.Set("Authorization", authorization)
+	return c
+}
+
+// script is a program, which sends CORS headers of its own, and answers preflights.
+var script = func() string {
+	path, err := filepath.Abs("testdata/report")
+	if err != nil {
+		panic(err)
+	}
+	return path
+}()
+
+// scriptCalls are calls of the script, which is not started for preflights.
+var scriptCalls = []call{
+	from(app, fields("Access-Control-Allow-Origin: "+app, scriptVary)).at("/report").saying("hello, world\n"),
+	from(evil, fields(scriptVary)).at("/report").saying("hello, world\n"),
+	from("", fields(scriptVary)).at("/report").having("X-Script", "report"),
+	untouched[3].at("/report").having("X-Script", ""),
+	refused(evil).at("/report").having("X-Script", ""),
+}
+
+const scriptVary = "Vary: Accept-Language, Origin"
+
 const hub = "/.well-known/mercure?topic=https://example.com/books/1"
 
 // hubCalls subscribe, publish without a token, and find the hub.
@@ -266,7 +328,7 @@ var hubReadable = readable(app, credentials, "Access-Control-Expose-Headers: Lin
 // TestPage runs the Caddyfiles of the page, and what is said of changes to them.
 func TestPage(t *testing.T) {
 	for _, name := range []string{"MERCURE_PUBLISHER_JWT_KEY", "JWT_SHARED_KEY"} {
-		t.Setenv(name, "a key of the test, which nobody else knows")
+		t.Setenv(name, loginKey)
 	}
 	shown := blocks(t, "caddyfile")
 	run := make(map[string]bool)

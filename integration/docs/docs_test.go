@@ -64,7 +64,7 @@ func TestDocs(t *testing.T) {
 				case "caddyfile redis", "console redis", "console redis down": // TestPage, in e2e/fleet
 				case "caddyfile client": // TestClients, in e2e/clients
 				case "promql": // TestQueries, in e2e/prometheus
-				case "caddyfile cache", "caddyfile coraza", "caddyfile docker-proxy", "caddyfile l4", "caddyfile mercure", "caddyfile ratelimit", "caddyfile replace",
+				case "caddyfile cache", "caddyfile cgi", "caddyfile coraza", "caddyfile docker-proxy", "caddyfile l4", "caddyfile mercure", "caddyfile ratelimit", "caddyfile replace",
 					"caddyfile security", "yaml docker-proxy": // for a Caddy with another module: TestPage and TestCompose, in e2e/modules
 				case "text chromium", "text firefox", "text webkit": // messages: TestErrors, in e2e, and internal/explain
 				default:
