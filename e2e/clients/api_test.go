@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/net/webdav"
 )
 
 // newAPI returns the API of every site: what a client's own server serves is on
@@ -44,10 +46,15 @@ func newAPI(servers string) http.Handler {
 	for path, f := range files() {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", f.kind)
+			w.Header().Set("Content-Disposition", "inline; filename="+strings.TrimPrefix(path, "/"))
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 		})
 	}
+	mux.HandleFunc("/fragment", serveFragment)
+	mux.Handle("/dav/", &webdav.Handler{Prefix: "/dav", FileSystem: webdav.NewMemFS(), LockSystem: webdav.NewMemLS()})
 	newBucket().register(mux)
+	new(database).register(mux)
+	registerProvider(mux)
 	newHub().register(mux)
 	return mux
 }
@@ -133,6 +140,13 @@ func serveTrace(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// serveFragment sends HTML to htmx, and names an event.
+func serveFragment(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	w.Header().Set("HX-Trigger", "saved")
+	_, _ = io.WriteString(w, "hello")
+}
+
 type file struct {
 	kind    string
 	content []byte
@@ -150,6 +164,7 @@ func files() map[string]file {
 		"/file":      {"text/plain", []byte("0123456789 hello")},
 		"/font":      {"font/ttf", goregular.TTF},
 		"/image":     {"image/png", pixel.Bytes()},
+		"/items.pdf": {"application/pdf", document("hello", 600_000)},
 		"/module.js": {"text/javascript", []byte(`export default "hello";`)},
 		"/worker.js": {"text/javascript", []byte(`postMessage("hello");`)},
 		"/sound":     {"audio/wav", append(wave, bytes.Repeat([]byte{0x80}, 8000)...)},

@@ -3,11 +3,12 @@ import { createServer } from "node:http";
 
 import * as connect from "./connect.mjs";
 import * as graphql from "./graphql.mjs";
+import * as mcp from "./mcp.mjs";
 import * as socketio from "./socketio.mjs";
 import * as trpc from "./trpc.mjs";
 import * as tus from "./tus.mjs";
 
-const handlers = [connect, graphql, trpc, tus];
+const handlers = [connect, graphql, mcp, trpc, tus];
 const server = createServer((request, response) => {
 	const handler = handlers.find(({ path }) => request.url.startsWith(path));
 	if (handler) handler.handle(request, response);
