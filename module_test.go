@@ -209,6 +209,12 @@ var policies = []struct {
 				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
 					"Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: x-a", varyAll),
 			},
+			{
+				name: "a method of more than 4 KiB", method: "OPTIONS", stopped: true, status: 204,
+				header: preflight("https://a.example", strings.Repeat("A", 4<<10+1)),
+				want: fields("Access-Control-Allow-Origin: https://a.example", "Access-Control-Allow-Credentials: true",
+					"Access-Control-Allow-Methods: GET, HEAD, POST", varyAll),
+			},
 			{name: "denied", method: "OPTIONS", stopped: true, status: 403, header: preflight("https://b.example", "PUT"), want: fields(varyAll)},
 		},
 	},

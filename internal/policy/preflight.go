@@ -10,8 +10,8 @@ import (
 )
 
 // echoLimit is the most bytes of Access-Control-Request-Headers that are looked
-// at where any header is allowed. Browsers send the names that a script asks for,
-// and no script needs more.
+// at where any header is allowed, and of the method where any method is. Browsers
+// send the names that a script asks for, and no script needs more.
 const echoLimit = 4 << 10
 
 // preflightMethod returns the lines of Access-Control-Request-Method if r, which
@@ -57,7 +57,7 @@ func (p *Policy) refusal(method, headers []string) Reason {
 
 func (p *Policy) allowsMethod(m string) bool {
 	if p.anyMethod {
-		return fetch.IsToken(m) && !fetch.IsForbiddenMethod(m)
+		return len(m) <= echoLimit && fetch.IsToken(m) && !fetch.IsForbiddenMethod(m)
 	}
 	return fetch.IsSafelistedMethod(m) || slices.Contains(p.methods, m)
 }

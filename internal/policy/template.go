@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
@@ -91,23 +94,36 @@ func replaceGlobals(s string, parts []openness.Part, global func(name string) st
 func isGlobal(p openness.Part) bool { return p.Placeholder && IsGlobalPlaceholder(p.Text) }
 
 // misspelled returns the placeholder that was probably meant by name, or "". Without
-// this check, a misspelled one would be treated as an output of map, without a value.
+// this check, a misspelled one would be treated as an output of map, or as a variable,
+// without a value.
 func misspelled(name string) string {
 	if variable, ok := strings.CutPrefix(name, "$"); ok { // which only Caddyfiles replace
 		variable, _, _ = strings.Cut(variable, ":")
-		return "env." + variable
+		return "env." + cmp.Or(variable, "CORS_ORIGINS")
 	}
-	prefix, rest, ok := strings.Cut(name, ".")
-	if !ok || IsGlobalPlaceholder(name) {
+	if number, ok := strings.CutPrefix(name, "http.request.host.labels."); ok {
+		if _, err := strconv.ParseUint(number, 10, 8); err != nil {
+			return "http.request.host.labels.1"
+		}
+	}
+	if name == "http.vars." || name == "http.vars.*" { // as messages name all of them
+		return "http.vars.tenant"
+	}
+	if IsGlobalPlaceholder(name) {
 		return ""
 	}
-	letters := []rune(strings.ToLower(prefix))
+	prefix, rest := name, ""
+	if i := strings.IndexAny(name, ".:"); i >= 0 {
+		prefix, rest = name[:i], name[i+1:]
+	}
+	prefix = strings.ToLower(prefix)
+	letters := []rune(prefix)
 	slices.Sort(letters)
 	switch sorted := string(letters); {
-	case sorted == "env", sorted == "envs", strings.HasPrefix("environment", strings.ToLower(prefix)) && len(prefix) > 1:
-		return "env." + rest
+	case sorted == "env", sorted == "ensv", rest != "" && strings.HasPrefix("environment", prefix) && len(prefix) > 1, rest != "" && strings.HasPrefix(prefix, "envi"):
+		return "env." + cmp.Or(rest, "CORS_ORIGINS")
 	case sorted == "efil", sorted == "efils":
-		return "file." + rest
+		return "file." + cmp.Or(rest, "/run/secrets/cors_origins")
 	}
 	return ""
 }
@@ -126,8 +142,12 @@ func isRequestPlaceholder(name string) bool {
 	return name == "http.request.host" ||
 		strings.HasPrefix(name, "http.request.host.labels.") ||
 		strings.HasPrefix(name, "http.vars.") ||
-		!strings.HasPrefix(name, "http.")
+		!strings.HasPrefix(name, "http.") && !ofThePage.MatchString(name)
 }
+
+// ofThePage matches the shorthands of Caddyfiles for what a page can choose. JSON does
+// not replace them. Those without a dot may be outputs of map there.
+var ofThePage = regexp.MustCompile(`^(?:header|cookie|path|query|re|rp|resp|err|file_match)\.`)
 
 // longPlaceholder returns the long form of a shorthand, or "". Caddyfiles replace
 // shorthands before a handler sees them, JSON does not.
@@ -157,7 +177,7 @@ func newTemplate(option, s string, parts []openness.Part, value func(r *http.Req
 		case longPlaceholder(p.Text) != "":
 			return nil, fmt.Errorf("%s: {%s} is a shorthand of Caddyfiles; write {%s}", origins.Quote(s), p.Text, longPlaceholder(p.Text))
 		case !isRequestPlaceholder(p.Text):
-			return nil, fmt.Errorf("%s: a page could choose the value of {%s}, and so allow itself; write {http.request.host}, {http.request.host.labels.*}, {http.vars.*} or an output of map", origins.Quote(s), p.Text)
+			return nil, fmt.Errorf("%s: a page could choose the value of {%s}, and so allow itself; write {http.request.host}, {http.request.host.labels.1}, {http.vars.tenant} or an output of map", origins.Quote(s), p.Text)
 		case i == 0 && (len(parts) == 1 || !strings.HasPrefix(parts[1].Text, "://")):
 			probe.WriteString("https://a") // a whole origin, or its beginning
 		case strings.HasSuffix(probe.String(), "["):
