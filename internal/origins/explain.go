@@ -54,6 +54,8 @@ func errorOf(s string) *Error {
 		return &Error{Reason: "has upper-case letters, but browsers send lower case"}
 	case s == "*" || s == Null:
 		return &Error{Reason: "is not a pattern"}
+	case isKeyword(s):
+		return &Error{Reason: "is not an origin", Advice: keywords[keyword(s)]}
 	case strings.ContainsFunc(s, isSeparator):
 		e := &Error{Reason: "is a list"}
 		if list := correctAll(strings.FieldsFunc(s, isSeparator)); len(list) > 0 {
@@ -78,6 +80,11 @@ func errorOf(s string) *Error {
 		return &Error{Reason: "has a wildcard in the scheme", Advice: "write one origin for each scheme, such as https://app.example.com"}
 	case scanScheme(strings.ToLower(scheme)) != len(scheme) || scheme == "":
 		return &Error{Reason: "has an invalid scheme"}
+	case misspelledSchemes[strings.ToLower(scheme)] != "":
+		return &Error{Reason: "has the scheme " + scheme + ", which browsers do not know"}
+	}
+	if before, _, ok := strings.Cut(rest, "://"); ok && scanScheme(strings.ToLower(before)) == len(before) {
+		return &Error{Reason: "has two schemes"}
 	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		if rest[i:] == "/" {
@@ -181,14 +188,20 @@ func correct(s string) (string, bool) {
 	if strings.EqualFold(s, Null) {
 		return Null, true
 	}
+	if isKeyword(s) || isNumber(s) { // which could be a port
+		return "", false
+	}
 	scheme, rest, ok := strings.Cut(s, "://")
+	if before, after, twice := strings.Cut(rest, "://"); twice && scanScheme(strings.ToLower(before)) == len(before) {
+		scheme, rest = before, after
+	}
 	if typo := halfScheme.FindString(s); !ok && typo != "" {
 		if scheme, rest, ok = strings.TrimRight(typo, ":/"), s[len(typo):], true; isNumber(rest) {
 			return "", false // a port without a host
 		}
 	}
 	if !ok {
-		scheme, rest = "https", s
+		scheme, rest = "https", strings.TrimPrefix(s, "//")
 		if host, _, _ := strings.Cut(s, ":"); isLoopback(strings.ToLower(host)) || strings.HasPrefix(s, "[::1]") {
 			scheme = "http" // a server for development
 		}
@@ -200,6 +213,9 @@ func correct(s string) (string, bool) {
 		scheme = "https"
 	case "blob:http", "blob:https":
 		scheme = strings.TrimPrefix(scheme, "blob:")
+	}
+	if meant := misspelledSchemes[scheme]; meant != "" {
+		scheme = meant
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		rest = rest[:i]
@@ -224,6 +240,32 @@ func correct(s string) (string, bool) {
 	}
 	_, ok = parsePattern(correction)
 	return correction, ok
+}
+
+// misspelledSchemes are likely misspellings of the schemes of the web, which would
+// otherwise be schemes of apps.
+var misspelledSchemes = map[string]string{
+	"hhtp": "http", "hhttp": "http", "hppt": "http", "htp": "http", "htpp": "http", "htt": "http", "httl": "http", "httpp": "http", "htttp": "http", "ttp": "http",
+	"hhtps": "https", "hhttps": "https", "hppts": "https", "htps": "https", "htpps": "https", "httos": "https", "httpss": "https", "https-": "https", "htts": "https", "httsp": "https", "htttps": "https", "ttps": "https",
+}
+
+// keywords are words of other tools where they expect an origin, and values of programs
+// that have none, with what to write instead.
+var keywords = map[string]string{
+	"all": everyOrigin, "any": everyOrigin, "self": sameOrigin, "same-origin": sameOrigin,
+	"http": "", "https": "", "true": "", "false": "", "none": "", "undefined": "",
+}
+
+const (
+	everyOrigin = "write * to allow every origin"
+	sameOrigin  = "remove it, since the pages of the site itself need no permission"
+)
+
+func keyword(s string) string { return strings.ToLower(unquote(s)) }
+
+func isKeyword(s string) bool {
+	_, ok := keywords[keyword(s)]
+	return ok
 }
 
 // halfScheme is a scheme of the web with not all of what follows it.

@@ -32,10 +32,10 @@ func parsePattern(s string) (p Pattern, ok bool) {
 	p.s = s
 	if o, ok := Parse(s); ok { // without an allocation, as there may be a million
 		p.scheme, p.host, p.port = o.Scheme(), o.Host(), o.Port()
-		return p, true
+		return p, isWeb(p.scheme) || misspelledSchemes[p.scheme] == ""
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
+	if !ok || misspelledSchemes[scheme] != "" {
 		return p, false
 	}
 	p.scheme = scheme

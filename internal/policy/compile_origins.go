@@ -130,9 +130,9 @@ func (c *compiler) compileOrigin(s string) (*template, error) {
 const maxSecret = 64
 
 // SplitOrigins returns the elements of a list of origins, which are separated by
-// spaces, line breaks and commas.
+// spaces, line breaks and commas. A file may begin with a byte order mark.
 func SplitOrigins(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == '\uFEFF' || unicode.IsSpace(r) })
 }
 
 func (c *compiler) compileLiteral(s string) error {
@@ -149,6 +149,12 @@ func (c *compiler) compileLiteral(s string) error {
 	pattern, err := origins.ParsePattern(s)
 	if err != nil {
 		if list := SplitOrigins(s); strings.Contains(s, ",") && len(list) > 1 {
+			for i, element := range list {
+				var e *origins.Error
+				if _, err := origins.ParsePattern(element); errors.As(err, &e) && e.Correction != "" {
+					list[i] = e.Correction
+				}
+			}
 			return fmt.Errorf(`%s: is a list in one entry; write ["%s"]`, origins.Quote(s), strings.Join(list, `", "`))
 		}
 		return err

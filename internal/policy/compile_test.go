@@ -204,6 +204,7 @@ func TestTemplates(t *testing.T) {
 	}{
 		{"https://{env.HOST}", "", nil, []string{"https://env.example"}, []string{"https://a.example"}},
 		{"{file.origin}", "", nil, []string{"https://file.example"}, []string{"https://a.example"}},
+		{"{env.MARKED}", "", nil, []string{"https://a.example"}, []string{"https://b.example"}},
 		{"{env.LIST}", "", nil, []string{"https://a.example", "https://x.b.example", "http://localhost:5173"}, []string{"https://c.example"}},
 		{"https://{http.request.host}", "a.example", nil, []string{"https://a.example"}, []string{"https://b.example", "http://a.example", "https://a.example:8443"}},
 		{"https://app.{http.request.host}", "a.example", nil, []string{"https://app.a.example"}, []string{"https://a.example", "https://app.b.example"}},
@@ -312,7 +313,7 @@ func TestRefusedTemplates(t *testing.T) {
 		"{env.SEPARATORS}":            "has no origins in its value",
 		"{env.SECRET}":                "does not resolve to an origin: has 80 bytes that are not a valid origin",
 		"{env.BAD_LIST}":              `"b.example"`,
-		"https://a.example,b.example": `write ["https://a.example", "b.example"]`,
+		"https://a.example,b.example": `write ["https://a.example", "https://b.example"]`,
 		"https://{env.LIST}":          "does not resolve to an origin",
 	} {
 		_, findings := Compile(complete(Config{Origins: []string{entry}}))

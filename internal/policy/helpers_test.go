@@ -29,7 +29,7 @@ func complete(c Config) *Config {
 			return map[string]string{
 				"env.HOST": "env.example", "env.EVERY": "*", "env.BRACES": "https://{http.request.host}", "file.origin": "https://file.example\n",
 				"env.LIST": "https://a.example, https://*.b.example\n,http://localhost:*,", "env.SEPARATORS": " ,\n", "env.SECRET": strings.Repeat("s", 80),
-				"env.BAD_LIST": "https://a.example b.example",
+				"env.BAD_LIST": "https://a.example b.example", "env.MARKED": "\uFEFFhttps://a.example\r\n",
 			}[name]
 		},
 		Placeholder: func(r *http.Request, name string) string {
