@@ -165,6 +165,9 @@ func trailing(re *syntax.Regexp) (text string, whole bool) {
 		return trailing(re.Sub[0])
 	case syntax.OpConcat:
 		for _, sub := range slices.Backward(re.Sub) {
+			for sub.Op == syntax.OpCapture {
+				sub = sub.Sub[0]
+			}
 			switch {
 			case slices.Contains([]syntax.Op{syntax.OpEndText, syntax.OpEndLine, syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary}, sub.Op):
 				continue

@@ -3,6 +3,7 @@ package openness
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/origins"
@@ -45,13 +46,13 @@ func bare(expr string) string {
 	for _, anchor := range []string{"$", `\z`, `\Z`} {
 		expr = strings.TrimSuffix(expr, anchor)
 	}
-	return expr
+	return strings.TrimPrefix(expr, "//") // of a URL that leaves the scheme to the page
 }
 
 var (
 	slashes = regexp.MustCompile(`^/(.+)/[a-z]*$`)
 	// webScheme is an expression for schemes of the web, or for any scheme.
-	webScheme = regexp.MustCompile(`^\(?(?:\?:)?(?:https?\??|wss?\??|http\(s\)\?|https?\|https?|\.[*+]\??|\\w[*+]|\[[^\]]*\][*+])\)?$`)
+	webScheme = regexp.MustCompile(`^\(?(?:\?:)?(?:https?[?*]?|wss?\??|http\(s\)\?|https?\|https?|\.[*+]\??|\\w[*+]|\[[^\]]*\][*+])\)?$`)
 	// schemes are the schemes of the alternatives of an expression.
 	schemes = regexp.MustCompile(`\((?:\?:)?https?\??://\)\??|(?:\((?:\?:)?(?:https?\|https?|https?\??)\)|http\(s\)\?|https?\??|wss?\??)://`)
 	// plain is an expression that spells out one host.
@@ -65,7 +66,7 @@ func suggestions(expr string) (list []string) {
 	}
 	scheme, host, ok := strings.Cut(expr, "://")
 	switch {
-	case !ok && !strings.Contains(expr, "."):
+	case !ok && (!strings.Contains(expr, ".") || neverSent(expr)):
 		return list
 	case !ok:
 		host = expr
@@ -85,6 +86,13 @@ func suggestions(expr string) (list []string) {
 		}
 	}
 	return list
+}
+
+// neverSent reports whether an expression begins with a scheme of which browsers send
+// no origin, and a colon.
+func neverSent(expr string) bool {
+	scheme, _, ok := strings.Cut(expr, ":")
+	return ok && slices.Contains(origins.NeverSent(), scheme)
 }
 
 // BelowDomain is the beginning of an expression for a domain and all below it.

@@ -46,6 +46,9 @@ func TestSuggest(t *testing.T) {
 		{`^https?://([a-z0-9-]+\.)*acme\.dev$`, `https://([a-z0-9-]+\.)*acme\.dev`},
 		{`^(http|https)://.+\.acme\.dev$`, `https://.+\.acme\.dev`},
 		{`http://a\.example\.com|https?://b\.example\.com`, `https://a\.example\.com|https://b\.example\.com`},
+		{`https*://.*\.example\.com`, `https://.*\.example\.com`},
+		{`//app\.example\.com`, `https://app\.example\.com`},
+		{`(.*)example.com`, `https://(.+\.)?example\.com`},
 		// a dot that stands for any character, and a name that may begin otherwise
 		{`https://app.example\.com`, `https://app\.example\.com`},
 		{`https://(www.)?example\.com`, `https://(www\.)?example\.com`},
@@ -63,6 +66,7 @@ func TestSuggest(t *testing.T) {
 		{`moz-extension://[0-9a-f-]+`, ``},
 		{`(capacitor|ionic)://.*`, ``},
 		{`file://.*`, ``},
+		{`data:.*`, ``},
 		{`null`, ``},
 		{`[a-z]+`, ``},
 		{`https://(a`, ``},

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/seed-56c1dbac/caddy-cors/internal/openness"
@@ -18,6 +19,8 @@ func advice(claim *Claim) string {
 	}
 	s := openness.Suggest(claim.Entry)
 	switch {
+	case s == "" && claim.Verdict.AnyScheme:
+		return `begin with https://, as in https://(.+\.)?example\.com`
 	case s == "":
 		return `write an expression that ends in a domain of your own, such as https://(.+\.)?example\.com, or the exact origins`
 	case claim.Verdict.AnyScheme:
@@ -30,11 +33,18 @@ func advice(claim *Claim) string {
 
 // adviceWhenDead returns what to write instead of an expression that is dead.
 func adviceWhenDead(claim *Claim) string {
+	if placeholder.MatchString(claim.Entry) {
+		return "placeholders are not replaced in it, so write the expression itself; in a Caddyfile, {$NAME} works"
+	}
 	if s := openness.Suggest(claim.Entry); s != "" {
 		return "write " + s
 	}
 	return `write an expression for whole origins, such as https://(.+\.)?example\.com`
 }
+
+// placeholder matches what looks like a placeholder in an expression. No origin has a
+// brace, so that such an expression is dead.
+var placeholder = regexp.MustCompile(`\{\$?[A-Za-z_][^{}]*\}`)
 
 // adviceWhenInsecure returns what to write instead of an entry that admits insecure
 // origins.
@@ -43,7 +53,12 @@ func adviceWhenInsecure(claim *Claim) string {
 		if s := openness.Suggest(claim.Entry); s != "" {
 			return "write " + s
 		}
-	} else if rest, ok := strings.CutPrefix(claim.Entry, "http://"); ok {
+		if strings.Contains(claim.Entry, "http://") {
+			return "write https:// in place of http://"
+		}
+		return `write an expression that begins with https://, such as https://(.+\.)?example\.com`
+	}
+	if rest, ok := strings.CutPrefix(claim.Entry, "http://"); ok {
 		var e *origins.Error
 		if _, err := origins.ParsePattern("https://" + rest); errors.As(err, &e) && e.Correction != "" {
 			return "write " + e.Correction // without the default port

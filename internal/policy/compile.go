@@ -213,11 +213,12 @@ func (c *compiler) compilePreflightStatus() {
 
 // judgeWaivers checks dangerously_allow, after everything that may need a waiver.
 func (c *compiler) judgeWaivers() {
+	refused := c.findings.Problems.Len() > 0 // what is refused may need a waiver once it is put right
 	for _, w := range c.config.Waivers {
 		switch {
 		case !slices.Contains(waivers, w):
 			c.problem("dangerously_allow", w, "dangerously_allow %s: not a known waiver; write one of %s", origins.Quote(w), strings.Join(waivers, ", "))
-		case !c.needed[w]:
+		case !c.needed[w] && !refused:
 			c.warn("dangerously_allow", w, "dangerously_allow %s: nothing needs this waiver; remove it", w)
 		}
 	}

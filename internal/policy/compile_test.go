@@ -126,6 +126,9 @@ func TestFindings(t *testing.T) {
 		{"status 302", Config{Origins: a, PreflightStatus: 302}, []string{"preflight_status 302: browsers accept"}, nil, nil},
 		{"status 205", Config{Origins: a, PreflightStatus: 205}, []string{"preflight_status 205: this status describes a body"}, nil, nil},
 		{"status without effect", Config{Origins: a, PreflightStatus: 200, PreflightPassthrough: true}, nil, []string{"preflight_status 200: has no effect"}, nil},
+		{"a waiver beside a mistake", Config{Origins: []string{"https://*"}, Credentials: true, Waivers: []string{WaiverOpen}}, []string{"allows every host"}, nil, nil},
+		{"a placeholder in an expression", Config{Regexps: []string{`https://.+\.{env.DOMAIN}`, `{$ORIGINS}`}}, []string{`placeholders are not replaced in it`, `"{$ORIGINS}": never matches`}, nil, nil},
+		{"insecure, nothing known to write", Config{Regexps: []string{`(^|^[^:]+://|[^.]+\.)example\.com`}, Credentials: true}, []string{`write an expression that begins with https://`, `; begin with https://, as in https://(.+\.)?example\.com`}, nil, nil},
 		{"waivers", Config{Origins: a, Waivers: []string{"all", WaiverOpen}}, []string{`dangerously_allow "all": not a known waiver`}, []string{"dangerously_allow open_origins: nothing needs this waiver"}, nil},
 		{"waivers that a source may need", Config{Sources: []Source{source(Admitted)}, Credentials: true, Waivers: []string{WaiverOpen, WaiverInsecure}}, nil, nil, nil},
 		{
