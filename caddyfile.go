@@ -206,7 +206,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, before []policy.Part) (part 
 	if len(h.AllowOrigins)+len(h.AllowOriginsRegexp)+len(h.DynamicOriginsRaw) == 0 {
 		return part, d.Err("no origins: " + unsetVariables(d, line) + "write the origins whose pages may read responses, such as https://app.example.com" + loneWildcard)
 	}
-	if slices.Contains(h.AllowOrigins, "") {
+	if slices.ContainsFunc(h.AllowOrigins, leftBehind.MatchString) {
 		if unset := unsetVariables(d, line); unset != "" {
 			return part, d.Err("allow_origins: " + unset + "set it, or remove the entry")
 		}
@@ -227,6 +227,11 @@ func (h *Handler) literals() *policy.Config {
 	config.Global = nil
 	return config
 }
+
+// leftBehind matches an entry that may be what is left around a variable without a
+// value: https://app. of https://app.{$DOMAIN}. It can be an origin, of a host with a
+// dot at its end.
+var leftBehind = regexp.MustCompile(`^$|://$|://[.:]|\.$|\.:`)
 
 // environmentVariable is how Caddyfiles name a variable that has no default.
 var environmentVariable = regexp.MustCompile(`\{\$([^{}:]+)\}`)

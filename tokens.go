@@ -48,6 +48,9 @@ func unmarshalBlock(d *caddyfile.Dispenser, directive string, at *places, table 
 		case name == "{":
 			return d.Errf("%s: a block follows a subdirective that does not take one; write its values on its line", directive)
 		}
+		if name == "*" || strings.Contains(name, "://") { // also a line of a variable that has several
+			return d.Errf("%s: unknown subdirective %q; write allow_origins %[2]s", directive, name)
+		}
 		if suggestion := nearest(name); suggestion != "" {
 			return d.Errf("%s: unknown subdirective %q; write %s", directive, name, suggestion)
 		}
