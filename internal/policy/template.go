@@ -139,10 +139,15 @@ func IsGlobalPlaceholder(name string) bool {
 // or an output of a map directive. It is an allow-list, because a page chooses
 // every other part of a request, its Origin above all.
 func isRequestPlaceholder(name string) bool {
-	return name == "http.request.host" ||
-		strings.HasPrefix(name, "http.request.host.labels.") ||
+	return ofTheHost(name) ||
 		strings.HasPrefix(name, "http.vars.") ||
 		!strings.HasPrefix(name, "http.") && !ofThePage.MatchString(name)
+}
+
+// ofTheHost reports whether a placeholder stands for the request's host or for one of
+// its labels, and so never for a scheme.
+func ofTheHost(name string) bool {
+	return name == "http.request.host" || strings.HasPrefix(name, "http.request.host.labels.")
 }
 
 // ofThePage matches the shorthands of Caddyfiles for what a page can choose. JSON does
@@ -178,6 +183,8 @@ func newTemplate(option, s string, parts []openness.Part, value func(r *http.Req
 			return nil, fmt.Errorf("%s: {%s} is a shorthand of Caddyfiles; write {%s}", origins.Quote(s), p.Text, longPlaceholder(p.Text))
 		case !isRequestPlaceholder(p.Text):
 			return nil, fmt.Errorf("%s: a page could choose the value of {%s}, and so allow itself; write {http.request.host}, {http.request.host.labels.1}, {http.vars.tenant} or an output of map", origins.Quote(s), p.Text)
+		case i == 0 && ofTheHost(p.Text) && (len(parts) == 1 || !strings.HasPrefix(parts[1].Text, "://")):
+			return nil, fmt.Errorf("%s: has no scheme, but browsers send one; write https://%s", origins.Quote(s), s)
 		case i == 0 && (len(parts) == 1 || !strings.HasPrefix(parts[1].Text, "://")):
 			probe.WriteString("https://a") // a whole origin, or its beginning
 		case strings.HasSuffix(probe.String(), "["):
