@@ -298,7 +298,7 @@ func TestRefusedTemplates(t *testing.T) {
 		"https://{evn.HOST}":           "write {env.HOST}",
 		"{envs.HOST}":                  "write {env.HOST}",
 		"{env:HOST}":                   "write {env.HOST}",
-		"{enviroment.HOST}":            "write {env.HOST}",
+		"{environnement.HOST}":         "write {env.HOST}",
 		"https://{env}":                "write {env.CORS_ORIGINS}",
 		"{$}":                          "write {env.CORS_ORIGINS}",
 		"{file:/run/origin}":           "write {file./run/origin}",
