@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -19,8 +20,18 @@ const (
 type Regexp struct {
 	expr string
 	// An origin that matches has these at its ends, and in between what re matches.
-	prefix, suffix string
+	prefix, suffix constant
 	re             *regexp.Regexp
+}
+
+// constant is a text that an expression has at one of its ends.
+type constant struct {
+	text string
+	fold bool // whether the case does not matter
+}
+
+func (c *constant) equals(s string) bool {
+	return s == c.text || c.fold && strings.EqualFold(s, c.text)
 }
 
 // CompileRegexp compiles an expression. It returns an *Error if the syntax is wrong,
@@ -55,7 +66,7 @@ func compile(expr string) (*Regexp, error) {
 	if err != nil {
 		return nil, syntaxError(expr, err)
 	}
-	prefix, rest, suffix := trim(parsed)
+	prefix, rest, suffix := trim(narrow(parsed))
 	re, err := regexp.Compile(`\A(?:` + rest.String() + `)\z`)
 	if err != nil {
 		return nil, syntaxError(expr, err)
@@ -72,11 +83,51 @@ func syntaxError(expr string, err error) *Error {
 	return &Error{Entry: expr, Reason: reason, Advice: "write the syntax of https://pkg.go.dev/regexp/syntax"}
 }
 
+// narrow makes an expression smaller that is to match ASCII text only: classes lose
+// other characters, of which there are very many, and nobody asks what groups capture.
+func narrow(re *syntax.Regexp) *syntax.Regexp {
+	for i, sub := range re.Sub {
+		re.Sub[i] = narrow(sub)
+	}
+	switch re.Op {
+	case syntax.OpCapture:
+		return re.Sub[0]
+	case syntax.OpCharClass:
+		re.Rune = narrowClass(re.Rune)
+		if len(re.Rune) == 0 {
+			re.Op = syntax.OpNoMatch
+		}
+	case syntax.OpConcat: // what a group had in a row
+		var subs []*syntax.Regexp
+		for _, sub := range re.Sub {
+			if sub.Op == syntax.OpConcat {
+				subs = append(subs, sub.Sub...)
+			} else {
+				subs = append(subs, sub)
+			}
+		}
+		re.Sub = subs
+	default:
+	}
+	return re
+}
+
+// narrowClass returns the ASCII characters of ranges.
+func narrowClass(ranges []rune) []rune {
+	for i := 0; i < len(ranges); i += 2 {
+		if ranges[i] > unicode.MaxASCII {
+			return ranges[:i:i]
+		}
+		ranges[i+1] = min(ranges[i+1], unicode.MaxASCII)
+	}
+	return ranges
+}
+
 // trim cuts the constant ends off an expression that is to match a whole text. To
 // compare them costs less than to run an automaton over them, in time and memory.
-func trim(parsed *syntax.Regexp) (prefix string, rest *syntax.Regexp, suffix string) {
+func trim(parsed *syntax.Regexp) (prefix constant, rest *syntax.Regexp, suffix constant) {
 	if parsed.Op != syntax.OpConcat {
-		return "", parsed, ""
+		return prefix, parsed, suffix
 	}
 	subs := parsed.Sub
 	for len(subs) > 0 && (subs[0].Op == syntax.OpBeginText || subs[0].Op == syntax.OpBeginLine) {
@@ -86,16 +137,16 @@ func trim(parsed *syntax.Regexp) (prefix string, rest *syntax.Regexp, suffix str
 		subs = subs[:len(subs)-1]
 	}
 	if slices.ContainsFunc(subs, asserts) { // which looks at what would be cut off
-		return "", parsed, ""
+		return prefix, parsed, suffix
 	}
-	isText := func(re *syntax.Regexp) bool {
-		return re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0
+	cut := func(re *syntax.Regexp) constant {
+		return constant{string(re.Rune), re.Flags&syntax.FoldCase != 0}
 	}
-	if len(subs) > 0 && isText(subs[0]) {
-		prefix, subs = string(subs[0].Rune), subs[1:]
+	if len(subs) > 0 && subs[0].Op == syntax.OpLiteral {
+		prefix, subs = cut(subs[0]), subs[1:]
 	}
-	if len(subs) > 0 && isText(subs[len(subs)-1]) {
-		suffix, subs = string(subs[len(subs)-1].Rune), subs[:len(subs)-1]
+	if len(subs) > 0 && subs[len(subs)-1].Op == syntax.OpLiteral {
+		suffix, subs = cut(subs[len(subs)-1]), subs[:len(subs)-1]
 	}
 	return prefix, &syntax.Regexp{Op: syntax.OpConcat, Sub: subs, Flags: parsed.Flags}, suffix
 }
@@ -122,9 +173,10 @@ func (re *Regexp) Syntax() *syntax.Regexp {
 // Match reports whether the whole of o matches.
 func (re *Regexp) Match(o Origin) bool { return re.matches(o.s) }
 
+// matches reports whether the whole of s, which is ASCII, matches.
 func (re *Regexp) matches(s string) bool {
-	return len(s) >= len(re.prefix)+len(re.suffix) && strings.HasPrefix(s, re.prefix) && strings.HasSuffix(s, re.suffix) &&
-		re.re.MatchString(s[len(re.prefix):len(s)-len(re.suffix)])
+	begin, end := len(re.prefix.text), len(s)-len(re.suffix.text)
+	return begin <= end && re.prefix.equals(s[:begin]) && re.suffix.equals(s[end:]) && re.re.MatchString(s[begin:end])
 }
 
 // String returns the expression as it was written.
@@ -158,6 +210,12 @@ func enumerate(re *syntax.Regexp) (list []string, ok bool) {
 		return []string{""}, true
 	case syntax.OpLiteral:
 		list = []string{""}
+		if text := string(re.Rune); re.Flags&syntax.FoldCase == 0 && len(text) <= MaxLen {
+			if strings.ContainsFunc(text, func(r rune) bool { return !spells(r) }) {
+				return nil, true
+			}
+			return []string{text}, true
+		}
 		for _, r := range re.Rune {
 			runes := []rune{r, r}
 			if re.Flags&syntax.FoldCase != 0 {
@@ -229,13 +287,18 @@ func foldings(r rune) []rune {
 func spellings(ranges []rune) []string {
 	var list []string
 	for i := 0; i < len(ranges); i += 2 {
-		for r := ranges[i]; r <= min(ranges[i+1], 0x7f); r++ {
-			if class[r] != 0 || r == ':' || r == '/' || r == '[' || r == ']' {
+		for r := ranges[i]; r <= min(ranges[i+1], unicode.MaxASCII); r++ {
+			if spells(r) {
 				list = append(list, string(r))
 			}
 		}
 	}
 	return list
+}
+
+// spells reports whether a character may stand in an origin.
+func spells(r rune) bool {
+	return r <= unicode.MaxASCII && (class[r] != 0 || r == ':' || r == '/' || r == '[' || r == ']')
 }
 
 // product returns each of a followed by each of b, without those too long.

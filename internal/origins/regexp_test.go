@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestRegexp(t *testing.T) {
@@ -18,6 +19,12 @@ func TestRegexp(t *testing.T) {
 		{`\Ahttps://a\.com\z`, "https://a.com", "https://a.com.evil.com"},
 		{`https://[a-z]+\.example\.com(:\d+)?`, "https://app.example.com https://app.example.com:8443", "https://app1.example.com"},
 		{`[a-z]+://.+`, "https://a.com app://b", ""},
+		{`(?i)^HTTPS://(App)-[a-z]+\.K\.Example\.com$`, "https://app-x.k.example.com", "https://app-.k.example.com https://app-x.k.example.org http://app-x.k.example.com https://app-x.k.example.com:8443"},
+		{`(?i:https)://A\.com`, "", "https://a.com"},
+		{`(https://((a)|b\.)c)\.com`, "https://ac.com https://b.c.com", "https://c.com https://abc.com"},
+		{`https://[^./]+\.example\.com`, "https://a-1.example.com", "https://a.b.example.com https://a.example.com:8443"},
+		{`https://[\pL-]+\.example\.com`, "https://a-b.example.com", "https://a1.example.com"},
+		{`https://(\p{Greek}|[é]|b+|ü)\.example\.com`, "https://bb.example.com", "https://a.example.com"},
 	} {
 		re, err := CompileRegexp(tc.expr)
 		if err != nil {
@@ -150,10 +157,10 @@ func FuzzFinite(f *testing.F) {
 	})
 }
 
-// FuzzMatch: an expression matches what package regexp says that it matches.
+// FuzzMatch: of ASCII texts, an expression matches those that package regexp says.
 func FuzzMatch(f *testing.F) {
-	for _, expr := range []string{`https://pr-\d+\.example\.com`, `^https://(a|b)\.c$`, `(?i)https://a.*b`, `https://aa+a`, `https://\ba\b.*`, `(?m)^a$|b^`, `a(?i:b)c`, `https://.*$`, `^^a.*b$$`, `ab?a`, `^$`} {
-		for _, s := range []string{"https://pr-1.example.com", "https://a.c", "https://AB", "https://aaa", "https://aa", "aba", "aa", "a"} {
+	for _, expr := range []string{`https://pr-\d+\.example\.com`, `^https://(a|b)\.c$`, `(?i)https://a.*b`, `https://aa+a`, `https://\ba\b.*`, `(?m)^a$|b^`, `a(?i:b)c`, `https://.*$`, `^^a.*b$$`, `ab?a`, `^$`, `(?i)^K[^.]+(s\pL)*(é|a)S$`} {
+		for _, s := range []string{"https://pr-1.example.com", "https://a.c", "https://AB", "https://aaa", "https://aa", "aba", "aa", "a", "kkas"} {
 			f.Add(expr, s)
 		}
 	}
@@ -162,6 +169,7 @@ func FuzzMatch(f *testing.F) {
 		if err != nil {
 			return
 		}
+		s = strings.Map(func(r rune) rune { return r & unicode.MaxASCII }, s)
 		want, err := regexp.Compile(`\A(?:` + expr + `)\z`)
 		if err == nil && re.matches(s) != want.MatchString(s) {
 			t.Errorf("%q: %q: matches %t", expr, s, !want.MatchString(s))
@@ -193,7 +201,10 @@ func BenchmarkRegexp(b *testing.B) {
 
 // BenchmarkRegexpSize tells how many bytes a regexp keeps.
 func BenchmarkRegexpSize(b *testing.B) {
-	for _, expr := range []string{`https://pr-\d+\.example\.com`, `https://([a-z0-9-]+\.)*example\.com`, `https://.*\.example\.com(:\d+)?`} {
+	for _, expr := range []string{
+		`https://pr-\d+\.example\.com`, `https://([a-z0-9-]+\.)*example\.com`, `https://.*\.example\.com(:\d+)?`,
+		`(?i)^https://app-[a-z]+\.example\.com$`, `https://[\pL\pN-]+\.example\.com`, `https://[^./]+\.example\.com`,
+	} {
 		b.Run(expr, func(b *testing.B) {
 			var before, after runtime.MemStats
 			for b.Loop() {
