@@ -41,6 +41,7 @@ var (
 type knownAnswers struct {
 	mu         sync.Mutex
 	askers     []*Asker // the newest last
+	size       int      // the largest CacheSize of them
 	yes, no    cache
 	flights    map[question]*flight // in the queue as well as on their way
 	queue      list.List            // of *flight, the one that waits longest in front
@@ -81,6 +82,7 @@ func (k *knownAnswers) attach(a *Asker) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.askers = append(k.askers, a)
+	k.size = max(k.size, a.CacheSize)
 }
 
 // detach gives up an Asker. Questions that wait to be asked through it have to be
@@ -89,6 +91,13 @@ func (k *knownAnswers) detach(a *Asker) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.askers = slices.DeleteFunc(k.askers, func(b *Asker) bool { return b == a })
+	a.detached = true
+	if !slices.ContainsFunc(k.askers, func(b *Asker) bool { return b.CacheSize == k.size }) {
+		k.size = 0
+		for _, b := range k.askers {
+			k.size = max(k.size, b.CacheSize)
+		}
+	}
 	for element := k.queue.Front(); element != nil; {
 		f := element.Value.(*flight)
 		element = element.Next()
@@ -106,11 +115,10 @@ func (k *knownAnswers) usable(a *Asker) *Asker {
 	switch n := len(k.askers); {
 	case n == 0:
 		return nil
-	case slices.Contains(k.askers, a):
-		return a
-	default:
+	case a.detached:
 		return k.askers[n-1]
 	}
+	return a
 }
 
 // ask returns the answer to a question of an Asker. The same question is never in
@@ -275,10 +283,6 @@ func (k *knownAnswers) fly(f *flight) {
 
 // keep keeps the answer that a flight has brought.
 func (k *knownAnswers) keep(f *flight) {
-	size := 0
-	for _, b := range k.askers {
-		size = max(size, b.CacheSize)
-	}
 	now := time.Now()
 	if f.err == nil {
 		k.history.succeed()
@@ -291,13 +295,13 @@ func (k *knownAnswers) keep(f *flight) {
 		if known := k.yes.get(f.question); known != nil {
 			known.failed = now
 		}
-		k.no.put(f.question, knownAnswer{at: now, err: f.err}, size)
+		k.no.put(f.question, knownAnswer{at: now, err: f.err}, k.size)
 	case f.yes:
 		k.no.remove(f.question)
-		k.yes.put(f.question, knownAnswer{at: now}, size)
+		k.yes.put(f.question, knownAnswer{at: now}, k.size)
 	default:
 		k.yes.remove(f.question)
-		k.no.put(f.question, knownAnswer{at: now}, size)
+		k.no.put(f.question, knownAnswer{at: now}, k.size)
 	}
 }
 

@@ -40,6 +40,8 @@ type Asker struct {
 	ctx    context.Context // ends when the Asker is closed
 	cancel context.CancelFunc
 	flying sync.WaitGroup
+
+	detached bool // whether Close has given it up; known.mu locks it
 }
 
 // NewAsker returns an Asker for u, which the caller must close once.

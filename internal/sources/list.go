@@ -266,11 +266,17 @@ func (s *sharedList) require(user *List) error {
 	return nil
 }
 
+// attach adds a user. One that wants the list no sooner than the newest one does
+// not change when it is read: to find that out again for each of thousands of users,
+// with all of them in view, would take seconds.
 func (s *sharedList) attach(user *List) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.users)
 	s.users = append(s.users, user)
-	s.mu.Unlock()
-	s.rouse()
+	if n == 0 || s.users[n-1].ctx.Err() != nil || user.Refresh < s.users[n-1].Refresh {
+		s.rouse()
+	}
 }
 
 func (s *sharedList) detach(user *List) {
@@ -283,7 +289,6 @@ func (s *sharedList) detach(user *List) {
 	case <-time.After(closePatience):
 		user.Logger.Error("a read of the list of origins continues after its configuration has ended", zap.String("source", user.Name))
 	}
-	s.rouse()
 }
 
 func (s *sharedList) rouse() {

@@ -278,6 +278,43 @@ func TestListShared(t *testing.T) {
 	})
 }
 
+// TestListInterval: a list is read at the shortest interval of those who use it at the
+// time, whoever came first and whatever became of the others.
+func TestListInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace("https://a.example")
+		every := func(interval time.Duration) func(*ListConfig) {
+			return func(c *ListConfig) { c.Required, c.Refresh = true, interval }
+		}
+		reads := func(when string, want int64) {
+			t.Helper()
+			synctest.Wait()
+			if got := p.reads.Load(); got != want {
+				t.Errorf("%s: read %d times, want %d", when, got, want)
+			}
+		}
+		minute := p.mustOpen(t, every(time.Minute))
+		synctest.Wait() // it has slept since the first read
+		quick := p.mustOpen(t, every(10*time.Second))
+		slow := p.mustOpen(t, every(time.Hour))
+		time.Sleep(10 * time.Second)
+		reads("after 10s", 2)
+		closed(t, quick)
+		time.Sleep(59 * time.Second)
+		reads("less than a minute later", 2)
+		time.Sleep(time.Second)
+		reads("a minute later", 3)
+		closed(t, minute)
+		slow.cancel() // as if its configuration had ended
+		time.Sleep(time.Hour)
+		reads("without a configuration", 3)
+		again := p.mustOpen(t, every(time.Hour))
+		reads("with the next one", 4)
+		closed(t, slow)
+		closed(t, again)
+	})
+}
+
 // TestListContext: a list is not read after its context has ended, and what a read
 // reports then is ignored.
 func TestListContext(t *testing.T) {
