@@ -122,8 +122,33 @@ func othersCatchTheRest(h httpcaddyfile.Helper, file string, line int) bool {
 	if !segments.IsValid() {
 		return false
 	}
+	const name = "http.handlers.cors.blocks"
+	sites, ok := h.State[name].(map[uintptr]*siteBlocks)
+	if !ok {
+		sites = make(map[uintptr]*siteBlocks)
+		if h.State != nil {
+			h.State[name] = sites
+		}
+	}
+	site := sites[segments.Pointer()]
+	if site == nil { // a site with thousands of cors is read once
+		site = readBlocks(segments)
+		sites[segments.Pointer()] = site
+	}
+	block, ok := site.of[tokenPlace{file, int64(line)}]
+	return ok && site.catching[block]
+}
+
+// siteBlocks says what the blocks of a site, which have numbers, hold.
+type siteBlocks struct {
+	segments reflect.Value      // kept, so that no other site has its tokens at their address
+	of       map[tokenPlace]int // the block of each cors
+	catching map[int]bool       // whether a cors of the block applies to all requests
+}
+
+func readBlocks(segments reflect.Value) *siteBlocks {
+	site := &siteBlocks{segments, make(map[tokenPlace]int), make(map[int]bool)}
 	blocks, opened := []int{0}, 0 // the open blocks, and how many have been opened
-	own, catching := -1, make(map[int]bool)
 	for i := range segments.Len() {
 		tokens, before := segments.Index(i), tokenPlace{}
 		for j := range tokens.Len() {
@@ -137,21 +162,19 @@ func othersCatchTheRest(h httpcaddyfile.Helper, file string, line int) bool {
 				blocks = append(blocks, opened)
 			case text == "}" && len(blocks) > 1:
 				blocks = blocks[:len(blocks)-1]
-			case text != "cors" || !begins:
-			case at == tokenPlace{file, int64(line)}:
-				own = block
-			default:
+			case text == "cors" && begins:
+				site.of[at] = block
 				next, nextAt := "", tokenPlace{}
 				if j+1 < tokens.Len() {
 					next, nextAt = tokenAt(tokens, j+1)
 				}
 				if nextAt != at || next == "*" || !strings.HasPrefix(next, "@") && !strings.HasPrefix(next, "/") {
-					catching[block] = true
+					site.catching[block] = true
 				}
 			}
 		}
 	}
-	return catching[own]
+	return site
 }
 
 type tokenPlace struct {
