@@ -62,3 +62,49 @@ func BenchmarkLoad(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLoadOneSite times what one site with many cors takes, per cors: it must not
+// grow with their number.
+func BenchmarkLoadOneSite(b *testing.B) {
+	for _, bc := range []struct{ name, directive string }{
+		{"header", "header /p%[1]d/* X-A https://app%[1]d.example.com"},
+		{"paths", "cors /p%[1]d/* https://app%[1]d.example.com"},
+		{"matchers of Origin", "@m%[1]d header Origin https://app%[1]d.example.com\ncors @m%[1]d https://app%[1]d.example.com"},
+		{"parts", "cors https://app%[1]d.example.com"},
+		{"blocks", "handle /p%[1]d/* {\ncors https://app%[1]d.example.com\n}"},
+	} {
+		for _, n := range []int{250, 1000} {
+			var text strings.Builder
+			text.WriteString("{\nadmin off\nauto_https off\npersist_config off\nhttp_port 1\nlog {\noutput discard\n}\n}\nhttp://site.example.net {\n")
+			for i := range n {
+				fmt.Fprintf(&text, bc.directive+"\n", i)
+			}
+			text.WriteString("respond hello\n}\n")
+			adapter := caddyconfig.GetAdapter("caddyfile")
+			adapted, _, err := adapter.Adapt([]byte(text.String()), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("adapt/%s/%d", bc.name, n), func(b *testing.B) {
+				for b.Loop() {
+					if _, _, err := adapter.Adapt([]byte(text.String()), nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/cors")
+			})
+			b.Run(fmt.Sprintf("validate/%s/%d", bc.name, n), func(b *testing.B) {
+				for b.Loop() {
+					config := new(caddy.Config)
+					if err := json.Unmarshal(adapted, config); err != nil {
+						b.Fatal(err)
+					}
+					if err := caddy.Validate(config); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/cors")
+			})
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -170,8 +171,8 @@ type Handler struct {
 	site     []string // hosts of the site, where the config can tell
 	counters *counters
 	logger   *zap.Logger
-	reports  *zap.Logger // for the findings of report_only, some of them
-	debug    bool        // whether decisions are logged
+	reports  *rate.Limiter // of the log of report_only
+	debug    bool          // whether decisions are logged
 }
 
 // CaddyModule returns the Caddy module information.
@@ -187,7 +188,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.debug = h.logger.Core().Enabled(zapcore.DebugLevel)
 	if h.ReportOnly {
-		h.reports = sampled(h.logger) // which takes some memory
+		h.reports = newReports()
 	}
 	sources, err := loadSources(ctx, h, "DynamicOriginsRaw", h.DynamicOriginsRaw)
 	if err != nil {
@@ -197,17 +198,18 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.parts = h.join(ctx)
-	config := h.config(sources)
-	config.Shared, config.Earlier = h.parts != nil, h.parts.earlier()
-	h.policy, h.findings = inUse.Compile(config)
+	h.policy, h.findings = h.parts.compile(h.config(sources))
 	h.site = siteOf(ctx)
 	logger := h.logger
 	if len(h.site) > 0 {
-		logger = logger.WithLazy(zap.Strings("site", h.site))
+		logger = logger.WithLazy(zap.Strings("site", few(h.site, maxHosts)))
 	}
 	logFindings(logger, h.findings)
 	return nil
 }
+
+// maxHosts is how many hosts of a site its messages name.
+const maxHosts = 8
 
 // inUse has the policies of all handlers, before and after a reload.
 var inUse policy.Cache
@@ -245,7 +247,7 @@ func (h *Handler) Cleanup() error {
 func (h *Handler) Validate() error {
 	err := h.findings.Err()
 	if err != nil && len(h.site) > 0 {
-		return fmt.Errorf("site %s: %w", strings.Join(h.site, ", "), err)
+		return fmt.Errorf("site %s: %w", strings.Join(few(h.site, maxHosts), ", "), err)
 	}
 	return err
 }

@@ -18,8 +18,9 @@ import (
 // parts are the handlers of one route, which are parts of one policy: the first
 // that allows the origin of a request decides about it.
 type parts struct {
-	handlers []*Handler // in the order of the route
-	missing  int        // how many are not provisioned yet
+	handlers []*Handler    // in the order of the route
+	missing  int           // how many are not provisioned yet
+	compiled []policy.Part // of the handlers, until all are provisioned
 }
 
 // unfinished has the parts of the routes that are being provisioned. Caddy
@@ -40,14 +41,14 @@ func (h *Handler) join(ctx caddy.Context) *parts {
 		h.logger.Debug("the route of this handler is not known, so it decides alone")
 		return nil
 	}
-	n := countParts(route.HandlersRaw)
-	if n < 2 {
-		return nil
-	}
 	unfinished.Lock()
 	defer unfinished.Unlock()
 	p := unfinished.routes[route]
 	if p == nil {
+		n := countParts(route.HandlersRaw)
+		if n < 2 {
+			return nil
+		}
 		p = &parts{missing: n}
 		if unfinished.routes == nil {
 			unfinished.routes = make(map[*caddyhttp.Route]*parts)
@@ -169,15 +170,18 @@ func firstRaw(routes caddyhttp.RouteList) *caddyhttp.Route {
 	return &routes[i]
 }
 
-// earlier returns the configurations and policies of the parts before the one that
-// is being provisioned.
-func (p *parts) earlier() (list []policy.Part) {
-	if p != nil {
-		for _, h := range p.handlers[:len(p.handlers)-1] {
-			list = append(list, policy.Part{Config: h.config(nil), Policy: h.policy})
-		}
+// compile compiles the policy of the part that is being provisioned, behind those of
+// the parts before it. A nil *parts is a policy of one part.
+func (p *parts) compile(config *policy.Config) (*policy.Policy, *policy.Findings) {
+	if p == nil {
+		return inUse.Compile(config)
 	}
-	return list
+	config.Shared, config.Earlier = true, p.compiled
+	compiled, findings := inUse.Compile(config)
+	if p.compiled = append(p.compiled, policy.Part{Config: config, Policy: compiled}); p.missing == 0 {
+		p.compiled = nil
+	}
+	return compiled, findings
 }
 
 // decide decides about r, and returns the part that does.
@@ -218,9 +222,14 @@ func (h *Handler) logSilenced(other any) {
 
 // origins returns a few words by which an operator recognizes a handler.
 func (h *Handler) origins() []string {
-	list := slices.Concat(h.AllowOrigins, h.AllowOriginsRegexp)
-	if len(list) > 3 {
-		list = append(list[:3:3], "…")
+	return few(slices.Concat(h.AllowOrigins, h.AllowOriginsRegexp), 3)
+}
+
+// few returns what messages show of a list that may have thousands of elements: n at
+// most.
+func few(list []string, n int) []string {
+	if len(list) > n {
+		return append(list[:n:n], "…")
 	}
 	return list
 }

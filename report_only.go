@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -37,7 +38,10 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		}
 		h.log(asked, d, zap.Stringer("upstream", upstream))
 		if upstream == agreementDifferent {
-			writeDecision(h.reports.Check(zapcore.InfoLevel, "the response allows something else than the policy of cors"), h.policy, asked, d, zap.Strings("differences", differences))
+			entry := h.logger.Check(zapcore.InfoLevel, "the response allows something else than the policy of cors")
+			if entry != nil && h.reports.Allow() {
+				writeDecision(entry, h.policy, asked, d, zap.Strings("differences", differences))
+			}
 		}
 	}()
 	err := next.ServeHTTP(sw, r)
@@ -51,13 +55,9 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return err
 }
 
-// sampled returns a logger that writes ten entries a minute, since a difference is
-// likely to recur on every request.
-func sampled(logger *zap.Logger) *zap.Logger {
-	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
-	}))
-}
+// newReports returns a limiter that allows ten entries a minute, since a difference is
+// likely to recur on every request. A sampler of zap would take half a megabyte.
+func newReports() *rate.Limiter { return rate.NewLimiter(rate.Every(time.Minute/10), 10) }
 
 // isJudged reports whether browsers check the response to r. They do not if r is
 // same-origin, a navigation, or the handshake of a WebSocket.

@@ -5,9 +5,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -20,7 +23,7 @@ import (
 func observe(h *Handler) *observer.ObservedLogs {
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.logger, h.debug = zap.New(core), true
-	h.reports = sampled(h.logger)
+	h.reports = newReports()
 	return logs
 }
 
@@ -290,6 +293,29 @@ func TestReportOnlyChanged(t *testing.T) {
 			t.Errorf("%s: logged %v, want the origin, and that the upstream is different", tc.kind, m)
 		}
 	}
+}
+
+// TestReportOnlyLimit: of differences that go on, ten a minute are logged.
+func TestReportOnlyLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := provision(t, "cors https://a.example {\nreport_only\n}")
+		logs := observe(h)
+		next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+		for minute := range 3 {
+			for range 50 {
+				r := httptest.NewRequest(http.MethodGet, "https://host.example/", nil)
+				r.Header.Set("Origin", "https://a.example")
+				if err := h.ServeHTTP(httptest.NewRecorder(), r, next); err != nil {
+					t.Fatal(err)
+				}
+			}
+			differences := logs.FilterLevelExact(zapcore.InfoLevel).Len()
+			if logs.TakeAll(); differences != 10 {
+				t.Errorf("minute %d: %d differences are logged, want 10", minute, differences)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
 }
 
 // TestReportOnlyNested checks who decides where one handler only reports.

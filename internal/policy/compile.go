@@ -67,8 +67,8 @@ func Compile(config *Config) (*Policy, *Findings) {
 	if c.overrulesInsecure || c.overrulesOpen {
 		c.Overrule(c.overrulesInsecure, c.overrulesOpen)
 	}
-	compiled := c.Policy // a copy, which does not keep the compiler's lists
-	return &compiled, &c.findings
+	compiled, findings := c.Policy, c.findings // copies, which do not keep the compiler's lists
+	return &compiled, &findings
 }
 
 // compilePatterns builds the index of all patterns. Their source has nothing to do

@@ -52,11 +52,12 @@ func (c *compiler) reaches() bool {
 // the request.
 func (c *compiler) allowedEarlier(s string) bool {
 	o, ok := origins.Parse(s)
+	r := new(http.Request)
 	return ok && slices.ContainsFunc(c.config.Earlier, func(p Part) bool {
 		if p.Policy.patterns.AllowsExact(s) {
 			return true
 		}
-		admission, _ := ask(p.Policy.sources[:p.Policy.numStatic], new(http.Request), o, true)
+		admission, _ := ask(p.Policy.sources[:p.Policy.numStatic], r, o, true)
 		return admission == Admitted
 	})
 }
