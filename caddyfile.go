@@ -35,11 +35,17 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return nil, h.ArgErr()
 	}
 	file, line := h.File(), h.Line()
-	matcher, err := h.ExtractMatcherSet() // which rewinds the tokens
+	var site *siteBlocks
+	if h.NextArg() && namesMatcher(h.Val()) {
+		site = blocksOf(h)
+	}
+	h.Reset()
+	h.Next()
+	matcher, err := h.ExtractMatcherSet() // which removes its token from those of the site, and rewinds
 	if err != nil {
 		return nil, err
 	}
-	if looksAtOrigin(matcher) && !othersCatchTheRest(h, file, line) {
+	if looksAtOrigin(matcher) && !site.othersCatchTheRest(file, line) {
 		caddy.Log().Named("http.handlers.cors").Warn(
 			"the matcher of cors looks at Origin: responses to requests that it does not match lack Vary: Origin, and caches may serve them to other origins; write the origins as arguments of cors instead",
 			zap.String("file", file), zap.Int("line", line))
@@ -114,36 +120,49 @@ func looksAtOrigin(matcher caddy.ModuleMap) bool {
 
 var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|header\w*[(\[].*['"]origin\\?['"]`)
 
-// othersCatchTheRest reports whether another cors of the block of the one in a line
-// applies to all requests: it then sets Vary where the first does not match. If the
-// tokens of the site are not known, there is a warning too many.
-func othersCatchTheRest(h httpcaddyfile.Helper, file string, line int) bool {
-	segments := segmentsOf(h)
-	if !segments.IsValid() {
-		return false
-	}
-	const name = "http.handlers.cors.blocks"
-	sites, ok := h.State[name].(map[uintptr]*siteBlocks)
-	if !ok {
-		sites = make(map[uintptr]*siteBlocks)
-		if h.State != nil {
-			h.State[name] = sites
-		}
-	}
-	site := sites[segments.Pointer()]
-	if site == nil { // a site with thousands of cors is read once
-		site = readBlocks(segments)
-		sites[segments.Pointer()] = site
-	}
-	block, ok := site.of[tokenPlace{file, int64(line)}]
-	return ok && site.catching[block]
-}
-
 // siteBlocks says what the blocks of a site, which have numbers, hold.
 type siteBlocks struct {
 	segments reflect.Value      // kept, so that no other site has its tokens at their address
 	of       map[tokenPlace]int // the block of each cors
 	catching map[int]bool       // whether a cors of the block applies to all requests
+}
+
+// othersCatchTheRest reports whether another cors of the block of the one in a line
+// applies to all requests: it then sets Vary where the first does not match. If the
+// tokens of the site are not known, there is a warning too many.
+func (s *siteBlocks) othersCatchTheRest(file string, line int) bool {
+	if s == nil {
+		return false
+	}
+	block, ok := s.of[tokenPlace{file, int64(line)}]
+	return ok && s.catching[block]
+}
+
+// blocksOf returns what the site of a directive holds, or nil. It reads each site once,
+// at the first cors that has a matcher: a site may have thousands.
+func blocksOf(h httpcaddyfile.Helper) *siteBlocks {
+	segments := segmentsOf(h)
+	if !segments.IsValid() || h.State == nil {
+		return nil
+	}
+	const name = "http.handlers.cors.blocks"
+	sites, ok := h.State[name].(map[uintptr]*siteBlocks)
+	if !ok {
+		sites = make(map[uintptr]*siteBlocks)
+		h.State[name] = sites
+	}
+	site := sites[segments.Pointer()]
+	if site == nil {
+		site = readBlocks(segments)
+		sites[segments.Pointer()] = site
+	}
+	return site
+}
+
+// namesMatcher reports whether an argument is a matcher that does not match all
+// requests.
+func namesMatcher(arg string) bool {
+	return strings.HasPrefix(arg, "@") || strings.HasPrefix(arg, "/")
 }
 
 func readBlocks(segments reflect.Value) *siteBlocks {
@@ -168,7 +187,7 @@ func readBlocks(segments reflect.Value) *siteBlocks {
 				if j+1 < tokens.Len() {
 					next, nextAt = tokenAt(tokens, j+1)
 				}
-				if nextAt != at || next == "*" || !strings.HasPrefix(next, "@") && !strings.HasPrefix(next, "/") {
+				if nextAt != at || !namesMatcher(next) {
 					site.catching[block] = true
 				}
 			}

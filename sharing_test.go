@@ -2,8 +2,10 @@ package caddycors
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -82,6 +84,20 @@ func TestSiteAndCounters(t *testing.T) {
 			t.Error("servers, or configurations, share counters")
 		}
 		before = []*counters{shared["a"], shared["b"]}
+	}
+}
+
+// TestSiteNames: an error names the site, and of very many hosts the first ones.
+func TestSiteNames(t *testing.T) {
+	for n, want := range map[int]string{1: "site h0.example: ", 3: "site h0.example, h1.example, h2.example: ", 20: "h6.example, h7.example, …: "} {
+		hosts := make([]string, n)
+		for i := range hosts {
+			hosts[i] = fmt.Sprintf(`"h%d.example"`, i)
+		}
+		err := validate(t, fmt.Appendf(nil, `{"apps": {"http": {"servers": {"a": {"routes": [{"match": [{"host": [%s]}], "handle": [{"handler": "cors", "allow_origins": ["https://a.example/"]}]}]}}}}}`, strings.Join(hosts, ",")))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "h8.example") {
+			t.Errorf("%d hosts: got %v, want %q in it", n, err, want)
+		}
 	}
 }
 

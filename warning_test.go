@@ -144,6 +144,7 @@ func TestMatcherWarningOfSeveral(t *testing.T) {
 		partner + "cors * *":                                                           false,
 		partner + "cors {\nallow_origins https://a.example\n}":                         false,
 		partner + "cors /api/* https://a.example":                                      true,
+		"cors /api/* https://a.example\n" + partner:                                    true,
 		partner + "@q path /api/*\ncors @q https://a.example":                          true,
 		partner + "handle /api/* {\ncors https://a.example\n}":                         true,
 		"handle {\n" + partner + "cors https://a.example\n}":                           false,
@@ -155,7 +156,7 @@ func TestMatcherWarningOfSeveral(t *testing.T) {
 		partner + "@r header Origin https://r.example\ncors @r https://r.example\n":    true,
 		partner + strings.ReplaceAll(partner, "p", "s") + "\ncors https://a.example\n": false,
 	} {
-		text := "(two) {\n\tcors {args[0]}\n}\nhttp://localhost {\n" + site + "\n}\nhttp://other.localhost {\n\tcors https://a.example\n}\n"
+		text := "(two) {\n\tcors {args[0]}\n}\nhttp://localhost {\n" + site + "\n}\nhttp://other.localhost {\n" + partner + "\tcors https://a.example\n}\n"
 		if _, err := adapt(text); err != nil {
 			t.Errorf("%s: %v", site, err)
 		}
