@@ -96,20 +96,6 @@ func partsBefore(h httpcaddyfile.Helper, matcher caddy.ModuleMap) *[]policy.Part
 	return parts[string(encoded)]
 }
 
-// segmentsOf returns the tokens of the site that a directive is in: the directive sees
-// only its own, but Caddy's helper has them. It returns the zero Value where this
-// version of Caddy keeps them elsewhere.
-func segmentsOf(h httpcaddyfile.Helper) reflect.Value {
-	segments := reflect.ValueOf(h).FieldByName("parentBlock")
-	if segments.Kind() == reflect.Struct {
-		segments = segments.FieldByName("Segments")
-	}
-	if segments.Kind() != reflect.Slice {
-		return reflect.Value{}
-	}
-	return segments
-}
-
 // looksAtOrigin reports whether a matcher set has to do with the header Origin: by
 // the matcher origin, by one that has a key of this name, or by an expression or a
 // placeholder.
@@ -119,93 +105,6 @@ func looksAtOrigin(matcher caddy.ModuleMap) bool {
 }
 
 var namesOrigin = regexp.MustCompile(`(?i)"origin":|header\.origin|\borigin\(|header\w*[(\[].*['"]origin\\?['"]`)
-
-// siteBlocks says what the blocks of a site, which have numbers, hold.
-type siteBlocks struct {
-	segments reflect.Value      // kept, so that no other site has its tokens at their address
-	of       map[tokenPlace]int // the block of each cors
-	catching map[int]bool       // whether a cors of the block applies to all requests
-}
-
-// othersCatchTheRest reports whether another cors of the block of the one in a line
-// applies to all requests: it then sets Vary where the first does not match. If the
-// tokens of the site are not known, there is a warning too many.
-func (s *siteBlocks) othersCatchTheRest(file string, line int) bool {
-	if s == nil {
-		return false
-	}
-	block, ok := s.of[tokenPlace{file, int64(line)}]
-	return ok && s.catching[block]
-}
-
-// blocksOf returns what the site of a directive holds, or nil. It reads each site once,
-// at the first cors that has a matcher: a site may have thousands.
-func blocksOf(h httpcaddyfile.Helper) *siteBlocks {
-	segments := segmentsOf(h)
-	if !segments.IsValid() || h.State == nil {
-		return nil
-	}
-	const name = "http.handlers.cors.blocks"
-	sites, ok := h.State[name].(map[uintptr]*siteBlocks)
-	if !ok {
-		sites = make(map[uintptr]*siteBlocks)
-		h.State[name] = sites
-	}
-	site := sites[segments.Pointer()]
-	if site == nil {
-		site = readBlocks(segments)
-		sites[segments.Pointer()] = site
-	}
-	return site
-}
-
-// namesMatcher reports whether an argument is a matcher that does not match all
-// requests.
-func namesMatcher(arg string) bool {
-	return strings.HasPrefix(arg, "@") || strings.HasPrefix(arg, "/")
-}
-
-func readBlocks(segments reflect.Value) *siteBlocks {
-	site := &siteBlocks{segments, make(map[tokenPlace]int), make(map[int]bool)}
-	blocks, opened := []int{0}, 0 // the open blocks, and how many have been opened
-	for i := range segments.Len() {
-		tokens, before := segments.Index(i), tokenPlace{}
-		for j := range tokens.Len() {
-			text, at := tokenAt(tokens, j)
-			begins := at != before
-			before = at
-			block := blocks[len(blocks)-1]
-			switch {
-			case text == "{":
-				opened++
-				blocks = append(blocks, opened)
-			case text == "}" && len(blocks) > 1:
-				blocks = blocks[:len(blocks)-1]
-			case text == "cors" && begins:
-				site.of[at] = block
-				next, nextAt := "", tokenPlace{}
-				if j+1 < tokens.Len() {
-					next, nextAt = tokenAt(tokens, j+1)
-				}
-				if nextAt != at || !namesMatcher(next) {
-					site.catching[block] = true
-				}
-			}
-		}
-	}
-	return site
-}
-
-type tokenPlace struct {
-	file string
-	line int64
-}
-
-// tokenAt returns the text of a token, and where it is.
-func tokenAt(tokens reflect.Value, i int) (text string, at tokenPlace) {
-	token := tokens.Index(i)
-	return token.FieldByName("Text").String(), tokenPlace{token.FieldByName("File").String(), token.FieldByName("Line").Int()}
-}
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
