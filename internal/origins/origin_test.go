@@ -124,6 +124,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range malformed {
 		f.Add(s)
 	}
+	f.Add("ttp://0")
 	f.Fuzz(func(t *testing.T, s string) {
 		o, ok := Parse(s)
 		if !ok {
@@ -153,6 +154,12 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		p, err := ParsePattern(s)
+		if misspelledSchemes[o.Scheme()] != "" {
+			if err == nil {
+				t.Errorf("%q is taken for a pattern", s)
+			}
+			return
+		}
 		if err != nil || !p.Exact() || p.Insecure() != o.Insecure() {
 			t.Errorf("%q is no exact pattern: %+v, %v", s, p, err)
 		}
