@@ -230,10 +230,10 @@ func (m *machine) matches(state int) bool {
 	return s.end > 0
 }
 
-// charSet is a set of ASCII characters.
+// charSet is a set of ASCII characters. Only such can be added.
 type charSet [2]uint64
 
-func (s charSet) has(c byte) bool        { return s[c>>6]>>(c&63)&1 != 0 }
+func (s charSet) has(c byte) bool        { return c < 0x80 && s[c>>6]>>(c&63)&1 != 0 }
 func (s charSet) or(t charSet) charSet   { return charSet{s[0] | t[0], s[1] | t[1]} }
 func (s charSet) and(t charSet) charSet  { return charSet{s[0] & t[0], s[1] & t[1]} }
 func (s charSet) less(t charSet) charSet { return charSet{s[0] &^ t[0], s[1] &^ t[1]} }

@@ -50,7 +50,7 @@ func FuzzSamples(f *testing.F) {
 	for _, expr := range []string{
 		`^https://(.+\.)?example\.com$`, `https://.*example\.com`, `https?://[\w.-]+\.co\.uk(:\d+)?`, `(?i)https://[^.]+\.example\.com`,
 		`https://(a|b)*a(a|b){4}\.com`, `https://\[[0-9a-f:]+\]`, `https://10\.[\d.]+`, `(app|tauri)://localhost`, `https://(|www\.)example\.(com|org)\.?`,
-		`https://\p{Ll}+\.example\.com`, `https://.*\bexample\.com\b`, `https://[[:alnum:]]{1,3}\.io`, `https://.*\.com\.`, `(https://a\.com$|^https://b\.com)`,
+		`https://\p{Ll}+\.example\.com`, `https://.*\.éxample\.com`, `https://.*\bexample\.com\b`, `https://[[:alnum:]]{1,3}\.io`, `https://.*\.com\.`, `(https://a\.com$|^https://b\.com)`,
 	} {
 		f.Add(expr)
 	}
