@@ -464,7 +464,7 @@ func TestFix(t *testing.T) {
 			}
 			policy := tc.fix
 			if !strings.HasPrefix(policy, "cors ") {
-				// What the server of the case does right.
+				// The server of the case does these right.
 				policy = "cors " + c.Origin + " {\n" + policy
 				if c.Credentials && !strings.Contains(tc.fix, "allow_credentials") {
 					policy += "\nallow_credentials"

@@ -23,7 +23,7 @@ func TestWild(t *testing.T) {
 		url, origin  string
 		value, moved string // the value, and where a redirect led
 	}{
-		// What stands around a message.
+		// Other text stands around a message.
 		{text: "VM12:1 " + accessTo + missing, code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
 		{text: "login?next=%2F:1 " + accessTo + preflight + missing, code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
 		{text: "2\n14:03:22.512 " + accessTo + missing, code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
@@ -35,7 +35,7 @@ func TestWild(t *testing.T) {
 		{text: blocked + "CORS header ‘Access-Control-Allow-Origin’ missing).[Learn More]", code: browser.MissingAllowOrigin, url: anURL},
 		{text: "Blocked loading mixed active content “http://api.example.com/items”[Learn More]", code: MixedContent, url: "http://api.example.com/items"},
 
-		// What is not about CORS does not hide what is.
+		// A message about something else does not hide one about CORS.
 		{text: "Cookie “sid” has been rejected because it is in a cross-site context and its “SameSite” is “Lax” or “Strict”.\nGET " + asset + " net::ERR_BLOCKED_BY_ORB\n" + accessTo + missing, code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
 		{text: "GET " + asset + " net::ERR_BLOCKED_BY_ORB\n" + accessTo + "No 'Access-Control-Allow-Or", code: browser.MissingAllowOrigin, url: anURL, origin: anOrigin},
 		{text: "GET " + asset + " net::ERR_BLOCKED_BY_ORB\nTypeError: Failed to fetch", code: OpaqueResponse, url: asset},
@@ -70,13 +70,13 @@ func TestWild(t *testing.T) {
 		{text: "CORS Missing Allow Header", code: browser.HeaderNotAllowed},
 		{text: "Request Method: OPTIONS\nStatus Code: 403 Forbidden\nReferrer Policy: strict-origin-when-cross-origin", code: ReferrerPolicy},
 
-		// What the page or its client says.
+		// The page or its client says it.
 		{text: "Uncaught (in promise) AxiosError {message: 'Network Error', name: 'AxiosError', code: 'ERR_NETWORK'}", code: Unspecified},
 		{text: `HttpErrorResponse {status: 0, statusText: "Unknown Error", url: "` + anURL + `", message: "Http failure response for ` + anURL + `: 0 Unknown Error"}`, code: Unspecified, url: anURL},
 		{text: "TypeError: fetch failed\n    at node:internal/deps/undici/undici:13392:13\n  [cause]: Error: connect ECONNREFUSED 127.0.0.1:3000", code: NoResponse},
 		{text: `The FetchEvent for "` + anURL + `" resulted in a network error response: the promise was rejected.`, code: Unspecified, url: anURL},
 
-		// What people take for CORS.
+		// People take these for CORS.
 		{text: "GET " + asset + " net::ERR_BLOCKED_BY_RESPONSE.NotSameOriginAfterDefaultedToSameOriginByCoep 200 (OK)", code: ResourcePolicy, url: asset},
 		{text: "GET " + asset + " net::ERR_BLOCKED_BY_ORB", code: OpaqueResponse, url: asset},
 		{text: "GET " + asset + " net::ERR_BLOCKED_BY_CLIENT", code: NoResponse, url: asset},
