@@ -379,7 +379,7 @@ func TestOneAllocation(t *testing.T) {
 				run()
 			}
 			runtime.ReadMemStats(&after)
-			// What the runtime allocates meanwhile is spread over many runs.
+			// Many runs share the allocations that the runtime makes meanwhile.
 			if n := (after.TotalAlloc - before.TotalAlloc) / runs; n > 128+8 {
 				t.Errorf("%d bytes, want at most 128", n)
 			}

@@ -17,7 +17,7 @@ func (s *site) judgeCheck(t *testing.T, b *browser) {
 	transport := &http.Transport{
 		ForceAttemptHTTP2: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-		// What is under localhost is loopback, as browsers have it.
+		// Names under localhost are loopback, as browsers have it.
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			_, port, err := net.SplitHostPort(address)
 			if err != nil {

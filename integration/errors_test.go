@@ -15,7 +15,7 @@ func TestErrors(t *testing.T) {
 	upstream := newUpstream(t, upstreamPaths)
 	fill := strings.NewReplacer("UPSTREAM", upstream, "DEAD", corstest.FreePort(t))
 	other := "https://upstream.example"
-	// What the upstream's page says about CORS, beside or instead of ours.
+	// The upstream sends these CORS headers, beside or instead of ours.
 	page := fields("Access-Control-Allow-Origin: "+other, "Access-Control-Allow-Credentials: true", "Access-Control-Allow-Methods: DELETE",
 		"Access-Control-Allow-Headers: X-Upstream", "Access-Control-Expose-Headers: X-Upstream", "Access-Control-Max-Age: 1", "Access-Control-Made-Up: x",
 		"Vary: Origin, Cookie, Accept")

@@ -252,7 +252,7 @@ func TestMatcherGuardsWebSocket(t *testing.T) {
 		})
 	}
 
-	// What that client cannot send.
+	// The client cannot send these itself.
 	for fields, status := range map[string]int{
 		"Origin: null": 403,
 		"Origin: https://app.example.com\r\nOrigin: https://app.example.com": 403,

@@ -122,7 +122,7 @@ func TestBrowser(t *testing.T) {
 					}
 					count["requests"]++
 					count["preflight "+string(tr.ours.preflight)]++
-					// What a browser keeps of an answer allows nothing that it would not be allowed anew.
+					// A remembered answer allows nothing that the browser would not be allowed anew.
 					if before != nil && r.NeedsPreflight() && r.Origin == asked.Origin && r.Credentials == asked.Credentials && !r.UsePreflight {
 						count["answers used again"]++
 						if r.CheckPreflight(*before) == nil && tr.ours.preflight != preflightPassed {

@@ -68,7 +68,7 @@ func newCaddy(t *testing.T) func(p *policy, next http.Handler) (http.Handler, er
 			return nil
 		})
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			// What servers put into the context of a request.
+			// Servers put this into the context of a request.
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, make(map[string]any)))
 			if err := h.ServeHTTP(w, r, inner); err != nil {
 				panic(err)

@@ -28,7 +28,7 @@ func (p *policy) String() string {
 		p.origins, p.regexps, p.methods, p.headers, p.expose, p.waivers, p.credentials, p.maxAge, p.status)
 }
 
-// What policies are made of. Entries that stand several times are likelier.
+// Policies are made of these. Entries that are listed several times are likelier.
 var (
 	policySchemes = []string{"https", "https", "https", "https", "http"}
 	policyHosts   = []string{

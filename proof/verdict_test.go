@@ -69,7 +69,7 @@ func fetch(h http.Handler, r *browser.Request) (v verdict, answer *browser.Respo
 		return v, answer
 	}
 	v.read = true
-	// What libraries say about CORS and Vary is not what is compared.
+	// Libraries may say different things about CORS and Vary. That is not compared.
 	v.fields = slices.DeleteFunc(r.Readable(res), func(name string) bool { return responseFields[http.CanonicalHeaderKey(name)] == nil })
 	return v, answer
 }

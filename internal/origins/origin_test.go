@@ -182,7 +182,7 @@ func TestParseDoesNotAllocate(t *testing.T) {
 		}
 	}
 	for _, s := range malformed {
-		// What netip says about a malformed IPv6 address is an allocated error.
+		// Of a malformed IPv6 address, netip returns an allocated error.
 		if n := testing.AllocsPerRun(10, func() { Parse(s) }); n != 0 && !strings.Contains(s, "[") {
 			t.Errorf("%q: %v allocations", s, n)
 		}

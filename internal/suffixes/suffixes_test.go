@@ -19,7 +19,7 @@ func TestRules(t *testing.T) {
 		names++
 		want := ""
 		suffix, icann := publicsuffix.PublicSuffix(host)
-		// What no rule is about is one label by the default rule; so is a name that
+		// A name that no rule is about is one label by the default rule; so is a name that
 		// is only above those of rules, such as za.
 		listed := icann || strings.Contains(suffix, ".")
 		if n, ok := Public().Child(suffix); ok && !n.Suffix() && !n.Wildcard() {
